@@ -1,0 +1,472 @@
+"""The application context and the request context: what is current, and for how long."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from collections.abc import Callable, Iterator
+from contextvars import Token
+from functools import update_wrapper
+
+from werkzeug.exceptions import HTTPException
+
+from .exceptions import forget_frames
+from .lazy import lazy
+from .local import _cv_app, _cv_request
+from .sessions import SecureCookieSessionInterface, opens_lazily
+from .signals import appcontext_popped, appcontext_pushed
+
+if t.TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from . import typing as ft
+    from .routing import MapAdapter
+    from .sessions import SessionMixin
+    from .wrappers import Request
+
+F = t.TypeVar("F", bound=Callable[..., t.Any])
+
+_sentinel: t.Any = object()
+
+
+class _AppCtxGlobals:
+    """A plain namespace for data of one application context; ``g`` stands for it.
+
+    Attributes are set, read and deleted as on any object; ``in`` and iteration see their names.
+    """
+
+    # The type checker then accepts any attribute; at run time a missing one raises as usual.
+    if t.TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> t.Any: ...
+
+        def __setattr__(self, name: str, value: t.Any) -> None: ...
+
+        def __delattr__(self, name: str) -> None: ...
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        """Return an attribute, or *default* where it is not set.
+
+        :param name: the attribute's name.
+        :param default: what to return instead.
+        """
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, default: t.Any = _sentinel) -> t.Any:
+        """Remove an attribute and return it.
+
+        :param name: the attribute's name.
+        :param default: what to return where it is not set.
+        :raises KeyError: where it is not set and no default is given.
+        """
+        if default is _sentinel:
+            return self.__dict__.pop(name)
+        return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: t.Any = None) -> t.Any:
+        """Return an attribute; where it is not set, set it to *default* first.
+
+        :param name: the attribute's name.
+        :param default: the value to set.
+        """
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, item: str) -> bool:
+        return item in self.__dict__
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        ctx = _cv_app.get(None)
+        if ctx is None:
+            return object.__repr__(self)
+        return f"<flask.g of '{ctx.app.name}'>"
+
+
+class AppContext:
+    """What is current for an application: ``current_app`` and ``g``.
+
+    A request pushes one by itself. Make one with :meth:`Flask.app_context` for scripts and tests.
+
+    :param app: the application.
+    """
+
+    #: How many streams keep this context from being torn down.
+    _holders = 0
+
+    def __init__(self, app: ft.Application) -> None:
+        self.app = app
+        self._cv_tokens: list[Token[t.Any]] = []
+
+    @lazy
+    def url_adapter(self) -> MapAdapter | None:
+        """Builds URLs outside a request; ``None`` where ``SERVER_NAME`` is not configured."""
+        adapter: MapAdapter | None = self.app.create_url_adapter(None)
+        return adapter
+
+    @lazy
+    def g(self) -> _AppCtxGlobals:
+        """The namespace for data of this context."""
+        namespace: _AppCtxGlobals = self.app.app_ctx_globals_class()
+        return namespace
+
+    def push(self) -> None:
+        """Make this context the current one."""
+        self._cv_tokens.append(_cv_app.set(self))
+        if appcontext_pushed.receivers:
+            try:
+                appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+            except BaseException:
+                _cv_app.reset(self._cv_tokens.pop())
+                raise
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """Run the teardown functions and make the context before this one current again.
+
+        :param exc: the exception that ended the work, for the teardown functions; by default the
+            one being handled.
+        """
+        tokens = self._cv_tokens
+        ctx = _cv_app.get()
+        try:
+            if len(tokens) == 1 and not self._holders:
+                self.app.do_teardown_appcontext(sys.exc_info()[1] if exc is _sentinel else exc)
+        finally:
+            _cv_app.reset(tokens.pop())
+        if ctx is not self:
+            raise AssertionError(f"Popped wrong app context. ({ctx!r} instead of {self!r})")
+        if appcontext_popped.receivers and not self._holders:
+            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def __enter__(self) -> t.Self:
+        self.push()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.pop(exc_value)
+
+
+class RequestContext:
+    """What is current for a request: ``request`` and ``session``.
+
+    The application makes one for each request; :meth:`Flask.test_request_context` makes one for
+    tests and the shell. Pushing it pushes an application context too, unless one of the same
+    application is current.
+
+    :param app: the application.
+    :param environ: the WSGI environment of the request.
+    :param request: a request object to use instead of a new one.
+    :param session: an open session to use instead of the one that the request carries.
+    """
+
+    #: Messages taken out of the session by ``get_flashed_messages`` during this request.
+    flashes: list[tuple[str, str]] | None = None
+    #: The endpoint's plan, once somebody needed it.
+    plan: t.Any = None
+    #: How many streams keep this context from being torn down.
+    _holders = 0
+
+    def __init__(
+        self,
+        app: ft.Application,
+        environ: WSGIEnvironment,
+        request: Request | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        self.app = app
+        if request is None:
+            made: Request = app.request_class(environ)
+            made.json_module = app.json
+            request = made
+        self.request = request
+        self._open_session = session
+        self._after_request_functions: list[ft.AfterRequestCallable[t.Any]] = []
+        self._cv_tokens: list[tuple[Token[t.Any], AppContext | None]] = []
+
+    def copy(self) -> t.Self:
+        """Return another context for the same request and session.
+
+        The copy can be pushed in another thread or greenlet; the request object is shared, so
+        reading the body there needs care.
+        """
+        # The copy shares the session; opened in each on its own, the changes of one would be lost.
+        session = self._session if self._cv_tokens else self._open_session
+        return type(self)(self.app, self.request.environ, self.request, session)
+
+    @lazy
+    def url_adapter(self) -> MapAdapter | None:
+        """Matches and builds URLs for the request; ``None`` where the request was refused."""
+        try:
+            adapter: MapAdapter | None = self.app.create_url_adapter(self.request)
+        except HTTPException as error:
+            self.request.routing_exception = error
+            return None
+        return adapter
+
+    def match_request(self) -> None:
+        """Find the rule for the request's URL and method.
+
+        The result goes to ``request.url_rule`` and ``request.view_args``, or, where nothing
+        matches, the exception to raise to ``request.routing_exception``.
+        """
+        request = self.request
+        try:
+            found = self.app.match_directly(request)
+            if found is None:
+                adapter = self.url_adapter
+                if adapter is None:
+                    return
+                found = adapter.match(return_rule=True)
+            request.url_rule, request.view_args = found
+        except HTTPException as error:
+            request.routing_exception = error
+
+    @property
+    def session(self) -> SessionMixin:
+        """The session of the request, opened when it is first used.
+
+        Reading this property marks the session as accessed, which adds ``Vary: Cookie`` to the
+        response.
+        """
+        session = self._open_session
+        if session is None:
+            session = self._session
+        session.accessed = True
+        return session
+
+    @property
+    def _session(self) -> SessionMixin:
+        """The session, opened if need be, without marking it as accessed."""
+        session = self._open_session
+        if session is None:
+            interface = self.app.session_interface
+            opened: SessionMixin | None = interface.open_session(self.app, self.request)
+            session = interface.make_null_session(self.app) if opened is None else opened
+            self._open_session = session
+        return session
+
+    @_session.setter
+    def _session(self, value: SessionMixin | None) -> None:
+        self._open_session = value
+
+    def push(self) -> None:
+        """Make this context the current one, open the session where it cannot wait, and match."""
+        app = self.app
+        app_ctx = _cv_app.get(None)
+        if app_ctx is None or app_ctx.app is not app:
+            app_ctx = app.app_context()
+            app_ctx.push()
+        else:
+            app_ctx = None
+        self._cv_tokens.append((_cv_request.set(self), app_ctx))
+
+        # The session comes before matching: a custom URL converter may use it.
+        interface = app.session_interface
+        if (
+            # PERF: what nearly all applications have, and what opens lazily.
+            (type(interface) is not SecureCookieSessionInterface or interface.__dict__)
+            and self._open_session is None
+            and not opens_lazily(interface)
+        ):
+            self._open_session = self._session
+        # The default asks for the adapter itself, where it needs one.
+        if type(self).match_request is RequestContext.match_request or self.url_adapter is not None:
+            self.match_request()
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """Run the teardown functions and make the context before this one current again.
+
+        While a stream holds the context, teardown waits for the stream's end.
+
+        :param exc: the exception that ended the request, for the teardown functions; by default
+            the one being handled.
+        """
+        tokens = self._cv_tokens
+        last = len(tokens) == 1 and not self._holders
+        if exc is _sentinel:
+            exc = sys.exc_info()[1]
+        ctx = _cv_request.get()
+        try:
+            if last:
+                try:
+                    self.app.do_teardown_request(exc)
+                finally:
+                    self.request.close()
+        finally:
+            token, app_ctx = tokens.pop()
+            _cv_request.reset(token)
+            if last:
+                # Breaks the cycles between the request and what refers to it, so that all go
+                # without the garbage collector.
+                request = self.request
+                request.environ["werkzeug.request"] = None
+                error = request.routing_exception
+                if error is not None and error.__traceback__ is not None:
+                    forget_frames(error)
+            if app_ctx is not None:
+                app_ctx.pop(exc)
+        if ctx is not self:
+            raise AssertionError(f"Popped wrong request context. ({ctx!r} instead of {self!r})")
+
+    def __enter__(self) -> t.Self:
+        self.push()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.pop(exc_value)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.request.url!r}"
+            f" [{self.request.method}] of {self.app.name}>"
+        )
+
+
+class ContextStream:
+    """An iterator that runs each step of another one inside the contexts it was made in.
+
+    Between two steps nothing is pushed, so a stream that is abandoned leaves no context behind on
+    the thread that served it. The contexts are torn down once, when the stream has ended: it is
+    exhausted, has raised, or was closed by the server because the client went away.
+
+    :param steps: the iterator that makes the parts of the body.
+    :param request_ctx: the request context to run in.
+    :param app_ctx: the application context to run in.
+    """
+
+    def __init__(
+        self, steps: Iterator[t.Any], request_ctx: RequestContext, app_ctx: AppContext
+    ) -> None:
+        self._steps = steps
+        self._request_ctx = request_ctx
+        self._app_ctx = app_ctx
+        # What is current inside; the steps may push contexts of their own and keep them.
+        self._current = (request_ctx, app_ctx)
+        self._open = True
+        request_ctx._holders += 1
+        app_ctx._holders += 1
+
+    def __iter__(self) -> t.Self:
+        return self
+
+    def __next__(self) -> t.Any:
+        if not self._open:
+            raise StopIteration
+        try:
+            return self._run(self._steps.__next__)
+        except BaseException as error:
+            self._finish(None if isinstance(error, StopIteration) else error)
+            raise
+
+    def close(self) -> None:
+        """Close the inner iterator and tear the contexts down. A second call does nothing."""
+        if self._open:
+            self._finish(None)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _run(self, step: Callable[[], t.Any]) -> t.Any:
+        request_ctx, app_ctx = self._current
+        app_token = _cv_app.set(app_ctx)
+        request_token = _cv_request.set(request_ctx)
+        try:
+            return step()
+        finally:
+            self._current = (_cv_request.get(), _cv_app.get())
+            _cv_request.reset(request_token)
+            _cv_app.reset(app_token)
+
+    def _finish(self, exc: BaseException | None) -> None:
+        self._open = False
+        close = getattr(self._steps, "close", None)
+        try:
+            if close is not None:
+                self._run(close)
+        finally:
+            self._release(exc)
+
+    def _release(self, exc: BaseException | None) -> None:
+        """Let go of the contexts, and tear them down where the request itself is over."""
+        request_ctx, app_ctx = self._request_ctx, self._app_ctx
+        request_ctx._holders -= 1
+        app_ctx._holders -= 1
+        if request_ctx._cv_tokens:
+            return
+        owned = None if app_ctx._cv_tokens else app_ctx
+        if owned is not None:
+            owned._cv_tokens.append(_cv_app.set(owned))
+        request_ctx._cv_tokens.append((_cv_request.set(request_ctx), owned))
+        request_ctx.pop(exc)
+
+
+def after_this_request(
+    f: ft.AfterRequestCallable[t.Any],
+) -> ft.AfterRequestCallable[t.Any]:
+    """Run a function on the response of the current request only.
+
+    :param f: called with the response; returns that or another response.
+    :returns: *f*, so that this works as a decorator.
+    :raises RuntimeError: outside a request.
+
+    .. code-block:: python
+
+        @app.get("/")
+        def index() -> str:
+            @after_this_request
+            def add_header(response: Response) -> Response:
+                response.headers["X-Foo"] = "Parachute"
+                return response
+            return "Hello"
+    """
+    ctx = _current_request_ctx("after_this_request")
+    ctx._after_request_functions.append(f)
+    return f
+
+
+def copy_current_request_context(f: F) -> F:
+    """Make a function run in a copy of the current request context, in a thread or greenlet.
+
+    :param f: the function to wrap.
+    :raises RuntimeError: outside a request.
+    """
+    ctx = _current_request_ctx("copy_current_request_context").copy()
+
+    def wrapper(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        with ctx:
+            return ctx.app.ensure_sync(f)(*args, **kwargs)
+
+    return t.cast(F, update_wrapper(wrapper, f))
+
+
+def _current_request_ctx(caller: str) -> RequestContext:
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            f"'{caller}' can only be used when a request context is active,"
+            " such as in a view function."
+        )
+    return t.cast(RequestContext, ctx)
+
+
+def has_request_context() -> bool:
+    """Return whether a request is being handled here."""
+    return _cv_request.get(None) is not None
+
+
+def has_app_context() -> bool:
+    """Return whether an application context is active here."""
+    return _cv_app.get(None) is not None

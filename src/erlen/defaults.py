@@ -1,0 +1,83 @@
+"""The two tables of default configuration: Flask's, and today's.
+
+This is all in which the classes ``Flask`` and ``Erlen`` differ.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import timedelta
+
+from werkzeug.datastructures import ImmutableDict
+
+#: What :class:`erlen.Flask` starts with: the defaults of Flask 3.1, key by key.
+FLASK_DEFAULTS: ImmutableDict[str, t.Any] = ImmutableDict(
+    {
+        "APPLICATION_ROOT": "/",
+        "DEBUG": None,
+        "EXPLAIN_TEMPLATE_LOADING": False,
+        "MAX_CONTENT_LENGTH": None,
+        "MAX_COOKIE_SIZE": 4093,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        "MAX_FORM_PARTS": 1_000,
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
+        "PREFERRED_URL_SCHEME": "http",
+        "PROPAGATE_EXCEPTIONS": None,
+        "PROVIDE_AUTOMATIC_OPTIONS": True,
+        "SECRET_KEY": None,
+        "SECRET_KEY_FALLBACKS": None,
+        "SEND_FILE_MAX_AGE_DEFAULT": None,
+        "SERVER_NAME": None,
+        "SESSION_COOKIE_DOMAIN": None,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_NAME": "session",
+        "SESSION_COOKIE_PARTITIONED": False,
+        "SESSION_COOKIE_PATH": None,
+        "SESSION_COOKIE_SAMESITE": None,
+        "SESSION_COOKIE_SECURE": False,
+        "SESSION_REFRESH_EACH_REQUEST": True,
+        "TEMPLATES_AUTO_RELOAD": None,
+        "TESTING": False,
+        "TRAP_BAD_REQUEST_ERRORS": None,
+        "TRAP_HTTP_EXCEPTIONS": False,
+        "TRUSTED_HOSTS": None,
+        "USE_X_SENDFILE": False,
+    }
+)
+
+#: What :class:`erlen.Erlen` starts with.
+ERLEN_DEFAULTS: ImmutableDict[str, t.Any] = ImmutableDict(
+    FLASK_DEFAULTS
+    | {
+        # A cookie without SameSite goes out with form posts from foreign sites, in browsers that
+        # do not assume "Lax" by themselves (Safari, Firefox). "Lax" still follows links.
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        # Scripts have no business with the session; kept here so that the table shows it.
+        "SESSION_COOKIE_HTTPONLY": True,
+        # "Secure" for what came over https. A plain True would lose the session on
+        # http://localhost in browsers that refuse Secure cookies there (Safari).
+        "SESSION_COOKIE_SECURE": "auto",
+        # A response that sets a session cookie must not be handed to others by a shared cache
+        # (CVE-2023-30861); some caches ignore Vary. RFC 9111, section 7.3.
+        "SESSION_CACHE_CONTROL": "private",
+        # Without a limit one request may fill the disk: forms are spooled there. Views that take
+        # more raise request.max_content_length for themselves.
+        "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
+        # Fields that are not files are held in memory: text, which seldom passes 100 kB.
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        # Each part of a multipart form costs objects however small it is.
+        "MAX_FORM_PARTS": 1_000,
+        # Set on each response that does not have them. Static and harmless to pages that behave:
+        # no guessing of content types (uploads shown as scripts), no framing by foreign sites
+        # (clickjacking), no paths and queries in Referer to foreign sites, no handle on our
+        # window for foreign openers, with pop-ups for signing in still working.
+        "DEFAULT_RESPONSE_HEADERS": ImmutableDict(
+            {
+                "X-Content-Type-Options": "nosniff",
+                "X-Frame-Options": "SAMEORIGIN",
+                "Referrer-Policy": "strict-origin-when-cross-origin",
+                "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
+            }
+        ),
+    }
+)

@@ -1,0 +1,1 @@
+"""How work crosses between threads and the event loop."""
