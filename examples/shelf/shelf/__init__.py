@@ -1,0 +1,64 @@
+"""Shelf, a lending library for a team: the application that shows what Erlen is for."""
+
+import secrets
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from erlen import Erlen, Response
+
+from . import commands, db, web
+
+# Nothing but our own style sheet and pictures: no script runs here, whoever wrote a title.
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Erlen:
+    """Return the application.
+
+    :param config: settings that go before all others; tests use it. Then come environment
+        variables such as ``SHELF_DATABASE``, then the defaults.
+    """
+    app = Erlen(__name__, instance_relative_config=True)
+    app.config.from_mapping(
+        DATABASE=str(Path(app.instance_path) / "shelf.sqlite3"),
+        LOAN_DAYS=21,
+        MAX_CONTENT_LENGTH=64 * 1024,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=180),
+    )
+    app.config.from_prefixed_env("SHELF")
+    app.config.from_mapping(config or {})
+    if not app.config["SECRET_KEY"]:
+        app.config["SECRET_KEY"] = keep_secret(Path(app.instance_path) / "secret_key")
+
+    db.init_app(app)
+    commands.init_app(app)
+    web.init_app(app)
+    app.after_request(set_policy)
+    return app
+
+
+def keep_secret(path: Path) -> str:
+    """Return the secret kept in the file at ``path``; on the first start, make one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all, and readable by us alone. When several workers start at once,
+        # the first one's secret stands.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            with suppress(FileExistsError):
+                path.hardlink_to(file.name)
+    return path.read_text()
+
+
+def set_policy(response: Response) -> Response:
+    """Tell browsers what our pages may load."""
+    response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+    return response

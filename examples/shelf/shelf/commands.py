@@ -1,0 +1,57 @@
+"""Commands that set the library up: ``init-db`` makes the tables, ``seed`` brings the books."""
+
+import csv
+from collections.abc import Iterator
+
+import click
+
+from erlen import Erlen, current_app
+from erlen.cli import with_appcontext
+
+from .books import BookData, add_books
+from .db import create_tables, get_db
+from .exceptions import NotReady
+
+
+@click.command("init-db")
+@with_appcontext
+def init_db() -> None:
+    """Make the database; what is in it stays."""
+    path = current_app.config["DATABASE"]
+    create_tables(path)
+    click.echo(f"The database is ready: {path}")
+
+
+@click.command()
+@with_appcontext
+def seed() -> None:
+    """Bring the catalogue's books in, those that are not there yet."""
+    books = list(read_catalogue())
+    try:
+        added = add_books(get_db(), books)
+    except NotReady as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Books added: {added}. Already there: {len(books) - added}.")
+
+
+def read_catalogue() -> Iterator[BookData]:
+    """Yield the books of ``catalogue.csv``, one to three copies of each."""
+    with current_app.open_resource("catalogue.csv", "r") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows):
+        yield BookData(
+            title=row["title"],
+            english_title=row["english_title"] or None,
+            author=row["author"],
+            born=int(row["born"]) if row["born"] else None,
+            died=int(row["died"]) if row["died"] else None,
+            year=int(row["year"]),
+            language=row["language"],
+            copies=number % 3 + 1,
+        )
+
+
+def init_app(app: Erlen) -> None:
+    """Add the commands to the command line of ``app``."""
+    app.cli.add_command(init_db)
+    app.cli.add_command(seed)

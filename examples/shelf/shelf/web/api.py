@@ -1,0 +1,225 @@
+"""The same library for programs: JSON in, JSON out, errors as problem details.
+
+``owns_prefix`` makes the blueprint answer, in its own way, for unknown addresses below ``/api``.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from werkzeug.exceptions import PreconditionFailed
+
+from erlen import Blueprint, Response, abort, current_app, jsonify, request, url_for
+from erlen.typing import ResponseReturnValue
+
+from ..books import (
+    Book,
+    BookData,
+    add_book,
+    change_book,
+    count_books,
+    find_book,
+    find_books,
+    remove_book,
+)
+from ..db import LARGEST_ID, get_db, transaction
+from ..loans import STATES, Loan, borrow, count_loans, find_loan, find_loans, give_back
+from ..readers import find_named, welcome
+from .errors import handle_errors, show_problem
+from .fields import Fields
+from .listing import Page, check_page, query, read_book, read_search, read_span
+
+bp = Blueprint("api", __name__, url_prefix="/api", owns_prefix=True)
+handle_errors(bp, show_problem)
+
+BOOK_FIELDS = (
+    "title", "english_title", "author", "born", "died", "year", "language", "copies",
+)  # fmt: skip
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """Say where everything is."""
+    return {"books": url_for("api.list_books"), "loans": url_for("api.list_loans")}
+
+
+@bp.get("/books")
+def list_books() -> ResponseReturnValue:
+    """List the books that the query string asks for: q, language, from, to, available, sort."""
+    fields = Fields(request.args)
+    search, span = read_search(fields), read_span(fields)
+    fields.check()
+    db = get_db()
+    total = count_books(db, search)
+    check_page(span, total)
+    books = find_books(db, search, limit=span.size, offset=span.offset)
+    return page_json(Page([book_json(book) for book in books], span, total), query(search, span))
+
+
+@bp.post("/books")
+def post_book() -> ResponseReturnValue:
+    """Add a book."""
+    db = get_db()
+    book_id = add_book(db, read_json_book())
+    book = get_book(book_id)
+    return book_json(book), 201, {"Location": url_for("api.show_book", book_id=book_id)}
+
+
+@bp.get("/books/<int:book_id>")
+def show_book(book_id: int) -> ResponseReturnValue:
+    """Show a book."""
+    return book_json(get_book(book_id))
+
+
+@bp.put("/books/<int:book_id>")
+def put_book(book_id: int) -> ResponseReturnValue:
+    """Write all that is known of a book anew; with ``If-Match``, only if nobody else just did."""
+    new = read_json_book()
+    with transaction(get_db()):
+        check_unchanged(get_book(book_id))
+        change_book(get_db(), book_id, new)
+    return book_json(get_book(book_id))
+
+
+@bp.delete("/books/<int:book_id>")
+def delete_book(book_id: int) -> ResponseReturnValue:
+    """Remove a book that was never lent."""
+    with transaction(get_db()):
+        check_unchanged(get_book(book_id))
+        remove_book(get_db(), book_id)
+    return "", 204
+
+
+@bp.get("/loans")
+def list_loans() -> ResponseReturnValue:
+    """List the loans that the query string asks for: reader, state."""
+    db = get_db()
+    fields = Fields(request.args)
+    name = fields.optional_text("reader", limit=60)
+    state = fields.optional_choice("state", STATES) or "all"
+    span = read_span(fields)
+    reader = find_named(db, name) if name else None
+    if name and reader is None:
+        fields.errors.setdefault("reader", "Nobody of this name has been here.")
+    fields.check()
+    reader_id = reader.id if reader else None
+    total = count_loans(db, state, reader_id=reader_id)
+    check_page(span, total)
+    loans = find_loans(db, state, reader_id=reader_id, limit=span.size, offset=span.offset)
+    own_query = {"reader": name or None, "state": state, "per_page": span.size}
+    return page_json(Page([loan_json(loan) for loan in loans], span, total), own_query)
+
+
+@bp.post("/loans")
+def post_loan() -> ResponseReturnValue:
+    """Lend a book: to ``reader``, who is welcome as a new one, the book whose id is ``book``."""
+    db = get_db()
+    fields = json_fields()
+    fields.only("book", "reader")
+    name = fields.text("reader", limit=60)
+    book = find_book(db, fields.number("book", 1, LARGEST_ID))
+    if book is None:
+        fields.errors.setdefault("book", "There is no such book.")
+    fields.check()
+    assert book is not None
+    loan_id = borrow(db, book.id, welcome(db, name).id, current_app.config["LOAN_DAYS"])
+    location = url_for("api.show_loan", loan_id=loan_id)
+    return loan_json(get_loan(loan_id)), 201, {"Location": location}
+
+
+@bp.get("/loans/<int:loan_id>")
+def show_loan(loan_id: int) -> ResponseReturnValue:
+    """Show a loan."""
+    return loan_json(get_loan(loan_id))
+
+
+@bp.delete("/loans/<int:loan_id>")
+def end_loan(loan_id: int) -> ResponseReturnValue:
+    """End a loan: the book is back. What was lent stays on record."""
+    give_back(get_db(), get_loan(loan_id).id)
+    return loan_json(get_loan(loan_id))
+
+
+@bp.after_request
+def make_conditional(response: Response) -> Response:
+    """Tag what is read, and answer 304 to who has it already."""
+    if request.method in ("GET", "HEAD") and response.status_code == 200:
+        response.add_etag()
+        response.make_conditional(request)
+    return response
+
+
+def json_fields() -> Fields:
+    """Return the fields of the JSON object that was sent."""
+    values = request.get_json()
+    if not isinstance(values, dict):
+        abort(400, "Send a JSON object.")
+    return Fields(values, typed=True)
+
+
+def read_json_book() -> BookData:
+    """Read the book that was sent."""
+    fields = json_fields()
+    fields.only(*BOOK_FIELDS)
+    book = read_book(fields)
+    fields.check()
+    return book
+
+
+def get_book(book_id: int) -> Book:
+    """Return the book with this id, or answer 404."""
+    book = find_book(get_db(), book_id)
+    if book is None:
+        abort(404, f"There is no book {book_id}.")
+    return book
+
+
+def get_loan(loan_id: int) -> Loan:
+    """Return the loan with this id, or answer 404."""
+    loan = find_loan(get_db(), loan_id)
+    if loan is None:
+        abort(404, f"There is no loan {loan_id}.")
+    return loan
+
+
+def check_unchanged(book: Book) -> None:
+    """Answer 412 if the client names, in ``If-Match``, another state of the book than this."""
+    current = jsonify(book_json(book))
+    current.add_etag()
+    tag, _weak = current.get_etag()
+    if request.if_match and not (tag and request.if_match.contains(tag)):
+        raise PreconditionFailed("The book has changed since you read it. Read it again.")
+
+
+def book_json(book: Book) -> dict[str, Any]:
+    """Return what programs see of a book."""
+    return {**asdict(book), "url": url_for("api.show_book", book_id=book.id)}
+
+
+def loan_json(loan: Loan) -> dict[str, Any]:
+    """Return what programs see of a loan."""
+    return {
+        "id": loan.id,
+        "book": loan.book_id,
+        "title": loan.title,
+        "reader": loan.reader,
+        "borrowed_on": loan.borrowed_on.isoformat(),
+        "due_on": loan.due_on.isoformat(),
+        "returned_on": loan.returned_on and loan.returned_on.isoformat(),
+        "overdue": loan.overdue,
+        "url": url_for("api.show_loan", loan_id=loan.id),
+    }
+
+
+def page_json(page: Page[dict[str, Any]], query: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of a list, with the addresses of the others."""
+    assert request.endpoint is not None
+    return {
+        "items": page.items,
+        "page": page.number,
+        "pages": page.last,
+        "total": page.total,
+        "links": {
+            relation: url_for(request.endpoint, **query, page=number)
+            for relation, number in page.links().items()
+        },
+    }

@@ -1,0 +1,227 @@
+"""Whatever is sent, the answer is clear, and never a failure of ours."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from erlen.testing import FlaskClient
+
+BOOK = {"title": "T", "author": "A", "year": 1900, "language": "en", "copies": 1}
+HUGE = 10**30
+
+BAD_SEARCHES: list[tuple[str, str]] = [
+    ("page", "0"),
+    ("page", "-1"),
+    ("page", "x"),
+    ("page", "1.5"),
+    ("page", "٣"),
+    ("page", str(HUGE)),
+    ("page", "9" * 5000),
+    ("per_page", "0"),
+    ("per_page", "1000000"),
+    ("from", "abc"),
+    ("from", str(2**63)),
+    ("to", "3000"),
+    ("language", "xx"),
+    ("sort", "title; DROP TABLE books"),
+    ("available", "yes"),
+    ("q", "x" * 101),
+    ("q", "a\0b"),
+    ("q", "a\x1bb"),
+]
+
+BAD_BOOKS: list[tuple[str, object]] = [
+    ("title", None),
+    ("title", ""),
+    ("title", "  \n "),
+    ("title", "\N{ZERO WIDTH SPACE}"),
+    ("title", "x" * 201),
+    ("title", "a\0b"),
+    ("author", "x" * 101),
+    ("author", "!!!"),
+    ("year", None),
+    ("year", 0),
+    ("year", -5),
+    ("year", 9999),
+    ("year", HUGE),
+    ("language", ""),
+    ("language", "klingon"),
+    ("copies", -1),
+    ("copies", 1000),
+    ("copies", 2**64),
+    ("born", HUGE),
+    ("english_title", "x" * 201),
+    ("english_title", "\x7f"),
+]
+
+# Only JSON has types.
+WRONG_TYPES: list[tuple[str, object]] = [
+    ("title", 5),
+    ("title", ["T"]),
+    ("title", {"a": 1}),
+    ("title", True),
+    ("title", "\ud800"),
+    ("year", "1900"),
+    ("year", 1900.0),
+    ("year", True),
+    ("year", [1900]),
+    ("copies", float("nan")),
+    ("copies", 1e400),
+    ("language", ["en"]),
+    ("language", 7),
+    ("colour", "red"),
+    ("\ud800", 1),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_SEARCHES)
+def test_a_bad_search_names_the_field(client: FlaskClient, name: str, value: str) -> None:
+    response = client.get("/api/books", query_string={name: value})
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == [name]
+    assert client.get("/books.csv", query_string={name: value}).status_code == (
+        200 if "page" in name else 400
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_SEARCHES)
+def test_a_bad_search_keeps_what_was_typed(client: FlaskClient, name: str, value: str) -> None:
+    response = client.get("/", query_string={"to": "1900", name: value})
+    assert response.status_code == 400
+    if name in ("q", "from"):
+        assert f'id="{name}-error"' in response.text
+        assert 'value="1900"' in response.text
+
+
+def test_years_in_the_wrong_order_are_explained(client: FlaskClient) -> None:
+    response = client.get("/?from=1900&to=1800")
+    assert response.status_code == 400
+    assert "This is before the first year." in response.text
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_BOOKS + WRONG_TYPES)
+def test_a_bad_book_is_refused_by_the_api(client: FlaskClient, name: str, value: Any) -> None:
+    for method, address in (("POST", "/api/books"), ("PUT", "/api/books/1")):
+        response = client.open(address, method=method, json={**BOOK, name: value})
+        assert response.status_code == 400
+        assert list(response.get_json()["errors"]) == [name]
+
+
+@pytest.mark.parametrize("address", ["/books/new", "/books/1/edit"])
+@pytest.mark.parametrize(("name", "value"), BAD_BOOKS)
+def test_a_bad_book_form_keeps_what_was_typed(
+    client: FlaskClient, address: str, name: str, value: Any
+) -> None:
+    typed = {**BOOK, "english_title": "What I typed", name: "" if value is None else value}
+    response = client.post(address, data=typed)
+    assert response.status_code == 400
+    assert f'id="{name}-error"' in response.text
+    assert 'aria-invalid="true"' in response.text
+    if name != "english_title":
+        assert 'value="What I typed"' in response.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff\xfe", b"[" * 60_000, b'{"a":' * 10_000, b"9" * 60_000, b"null", b"[1]"],
+)
+def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: bytes) -> None:
+    response = client.post("/api/books", data=body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.mimetype == "application/problem+json"
+
+
+def test_json_must_be_called_json(client: FlaskClient) -> None:
+    assert client.post("/api/books", data="{}", content_type="text/plain").status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("loan", "field"),
+    [
+        ({"reader": "Ada"}, "book"),
+        ({"book": 0, "reader": "Ada"}, "book"),
+        ({"book": 999_999, "reader": "Ada"}, "book"),
+        ({"book": 2**63 - 1, "reader": "Ada"}, "book"),
+        ({"book": HUGE, "reader": "Ada"}, "book"),
+        ({"book": "1", "reader": "Ada"}, "book"),
+        ({"book": 1}, "reader"),
+        ({"book": 1, "reader": "x" * 61}, "reader"),
+        ({"book": 1, "reader": "a\0"}, "reader"),
+        ({"book": 1, "reader": None}, "reader"),
+        ({"book": 1, "reader": "Ada", "days": 9}, "days"),
+    ],
+)
+def test_a_bad_loan_is_refused(client: FlaskClient, loan: dict[str, Any], field: str) -> None:
+    response = client.post("/api/loans", json=loan)
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == [field]
+
+
+@pytest.mark.parametrize("query", ["state=x", "reader=nobody", "reader=a%00", "page=0"])
+def test_a_bad_question_for_loans_names_the_field(client: FlaskClient, query: str) -> None:
+    response = client.get(f"/api/loans?{query}")
+    assert response.status_code == 400
+    assert list(response.get_json()["errors"]) == [query.partition("=")[0]]
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\0b", "\u200b", "-"])
+def test_a_bad_name_is_kept_and_explained(client: FlaskClient, name: str) -> None:
+    response = client.post("/reader", data={"name": name, "next": "/loans"})
+    assert response.status_code == 400
+    assert 'id="name-error"' in response.text
+    assert 'name="next" value="/loans"' in response.text
+
+
+@pytest.mark.parametrize("number", ["0", "999999", str(2**63), str(HUGE), "-1", "x", "1e3", "٣"])
+def test_an_unknown_number_is_not_found(ada: FlaskClient, number: str) -> None:
+    assert ada.get(f"/books/{number}").status_code == 404
+    assert ada.get(f"/books/{number}/edit").status_code == 404
+    assert ada.post(f"/books/{number}/borrow").status_code == 404
+    assert ada.post(f"/loans/{number}/return").status_code == 404
+    for address in (f"/api/books/{number}", f"/api/loans/{number}"):
+        response = ada.get(address)
+        assert (response.status_code, response.get_json()["status"]) == (404, 404)
+        assert ada.delete(address).status_code == 404
+    assert ada.put(f"/api/books/{number}", json=BOOK).status_code == 404
+
+
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=2)
+)
+within_reason = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@within_reason
+@given(fields=st.dictionaries(st.sampled_from([*BOOK, "born", "x"]), anything))
+def test_no_object_makes_the_api_fail(client: FlaskClient, fields: dict[str, Any]) -> None:
+    assert client.post("/api/books", json={**BOOK, **fields}).status_code < 500
+    assert client.post("/api/loans", json=fields).status_code < 500
+
+
+@within_reason
+@given(
+    query=st.dictionaries(
+        st.sampled_from(["q", "language", "from", "to", "page", "per_page", "sort", "x"]),
+        st.text(st.characters(exclude_categories=["Cs"])),
+    )
+)
+def test_no_query_makes_a_page_fail(client: FlaskClient, query: dict[str, str]) -> None:
+    for address in ("/", "/books.csv", "/api/books", "/api/loans", "/reader"):
+        assert client.get(address, query_string=query).status_code < 500
+
+
+@within_reason
+@given(
+    form=st.dictionaries(
+        st.sampled_from([*BOOK, "name", "next"]), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
+def test_no_form_makes_a_page_fail(client: FlaskClient, form: dict[str, str]) -> None:
+    for address in ("/books/new", "/books/1/edit", "/reader"):
+        assert client.post(address, data={**BOOK, **form}).status_code < 500

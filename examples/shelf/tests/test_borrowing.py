@@ -1,0 +1,137 @@
+"""Borrowing and returning, by readers in their browsers."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+from erlen import Erlen
+from erlen.testing import FlaskClient
+
+
+def find(client: FlaskClient, text: str) -> int:
+    """Return the id of the first book that a search finds."""
+    book_id: int = client.get("/api/books", query_string={"q": text}).get_json()["items"][0]["id"]
+    return book_id
+
+
+def test_a_name_is_remembered(client: FlaskClient) -> None:
+    client.post("/reader", data={"name": "  Grace   Hopper "})
+    assert "Grace Hopper" in client.get("/").text
+
+
+def test_the_session_cookie_is_kept_from_scripts_and_other_sites(client: FlaskClient) -> None:
+    response = client.post("/reader", data={"name": "Ada"})
+    cookie = response.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Expires=" in cookie
+
+
+def test_a_name_can_be_forgotten(ada: FlaskClient) -> None:
+    ada.post("/reader/leave")
+    assert "Who are you?" in ada.get("/").text
+
+
+def test_the_same_name_is_the_same_reader(app: Erlen, ada: FlaskClient) -> None:
+    ada.post(f"/books/{find(ada, 'emma')}/borrow")
+    other = app.test_client()
+    other.post("/reader", data={"name": "ADA"})
+    assert "Emma" in other.get("/loans").text
+
+
+def test_who_has_no_name_is_asked_and_comes_back(client: FlaskClient) -> None:
+    book_id = find(client, "emma")
+    response = client.post(f"/books/{book_id}/borrow")
+    assert response.status_code == 303
+    assert response.location == f"/reader?next=/books/{book_id}"
+    form = {"name": "Ada", "next": f"/books/{book_id}"}
+    assert client.post("/reader", data=form).location == f"/books/{book_id}"
+
+
+def test_nobody_is_sent_to_another_site(client: FlaskClient) -> None:
+    for address in ("https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil", "x"):
+        response = client.post("/reader", data={"name": "Ada", "next": address})
+        assert response.location == "/"
+
+
+def test_a_borrowed_book_is_among_my_loans_until_returned(
+    ada: FlaskClient, db: sqlite3.Connection
+) -> None:
+    book_id = find(ada, "middlemarch")
+    page = ada.post(f"/books/{book_id}/borrow", follow_redirects=True).text
+    due = date.today() + timedelta(days=21)
+    assert f'You have this book until <time datetime="{due}">' in page
+    assert "Middlemarch" in ada.get("/loans").text
+    (loan_id,) = db.execute("SELECT id FROM loans").fetchone()
+    page = ada.post(f"/loans/{loan_id}/return", follow_redirects=True).text
+    assert "Thank you for returning “Middlemarch”." in page
+    assert "You have no books at the moment." in page
+    assert "<h2>Returned</h2>" in page
+
+
+def test_returning_twice_changes_nothing(ada: FlaskClient, db: sqlite3.Connection) -> None:
+    ada.post(f"/books/{find(ada, 'emma')}/borrow")
+    ada.post("/loans/1/return")
+    db.execute("UPDATE loans SET returned_on = '2020-01-01'")
+    assert ada.post("/loans/1/return").status_code == 303
+    assert db.execute("SELECT returned_on FROM loans").fetchone() == ("2020-01-01",)
+
+
+def test_a_reader_takes_one_copy_of_a_book(ada: FlaskClient) -> None:
+    book_id = find(ada, "utopia")
+    ada.post(f"/books/{book_id}/borrow")
+    page = ada.post(f"/books/{book_id}/borrow", follow_redirects=True).text
+    assert "has a copy of the book already" in page
+
+
+def test_another_reader_cannot_return_my_book(app: Erlen, ada: FlaskClient) -> None:
+    ada.post(f"/books/{find(ada, 'emma')}/borrow")
+    other = app.test_client()
+    other.post("/reader", data={"name": "Ben"})
+    assert other.post("/loans/1/return").status_code == 404
+    assert ada.get("/api/loans/1").get_json()["returned_on"] is None
+
+
+def test_an_overdue_book_is_marked(ada: FlaskClient, db: sqlite3.Connection) -> None:
+    book_id = find(ada, "emma")
+    ada.post(f"/books/{book_id}/borrow")
+    assert "Overdue" not in ada.get("/loans").text
+    db.execute("UPDATE loans SET due_on = ?", ((date.today() - timedelta(days=1)).isoformat(),))
+    assert "Overdue" in ada.get("/loans").text
+    assert "Overdue" in ada.get(f"/books/{book_id}").text
+    assert ada.get("/api/loans?state=overdue").get_json()["total"] == 1
+
+
+def test_a_book_due_today_is_not_overdue(ada: FlaskClient, db: sqlite3.Connection) -> None:
+    ada.post(f"/books/{find(ada, 'emma')}/borrow")
+    db.execute("UPDATE loans SET due_on = ?", (date.today().isoformat(),))
+    assert ada.get("/api/loans?state=overdue").get_json()["total"] == 0
+
+
+def test_the_last_copy_goes_to_one_reader(app: Erlen, db: sqlite3.Connection) -> None:
+    (book_id,) = db.execute("SELECT id FROM books WHERE copies = 1 LIMIT 1").fetchone()
+
+    def borrow(number: int) -> int:
+        loan = {"book": book_id, "reader": f"Reader {number}"}
+        return app.test_client().post("/api/loans", json=loan).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = sorted(pool.map(borrow, range(16)))
+    assert answers == [201] + [409] * 15
+    assert db.execute("SELECT count(*) FROM loans").fetchone() == (1,)
+
+
+def test_loans_stay_on_record_at_the_book(ada: FlaskClient) -> None:
+    book_id = find(ada, "emma")
+    ada.post(f"/books/{book_id}/borrow")
+    ada.post("/loans/1/return")
+    assert "Who has read it" in ada.get(f"/books/{book_id}").text
+
+
+def test_my_loans_show_the_last_fifty_returned(ada: FlaskClient, db: sqlite3.Connection) -> None:
+    db.executemany(
+        """INSERT INTO loans (book_id, reader_id, borrowed_on, due_on, returned_on)
+        VALUES (?, 1, '2020-01-01', '2020-01-21', '2020-01-09')""",
+        [(number,) for number in range(1, 61)],
+    )
+    assert "These are the last 50 of 60." in ada.get("/loans").text

@@ -1,0 +1,209 @@
+"""The two contexts: what is current, and what the errors say where nothing is."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+import pytest
+
+from erlen import (
+    Flask,
+    appcontext_popped,
+    appcontext_pushed,
+    copy_current_request_context,
+    current_app,
+    flash,
+    g,
+    has_app_context,
+    has_request_context,
+    request,
+    session,
+    url_for,
+)
+from erlen.globals import _cv_app, _cv_request, app_ctx, request_ctx
+
+
+@pytest.mark.parametrize(
+    ("use", "kind"),
+    [
+        (lambda: current_app.name, "app_context()"),
+        (lambda: g.value, "app_context()"),
+        (lambda: request.args, "test_request_context("),
+        (lambda: session["a"], "test_request_context("),
+        (lambda: url_for("index"), "app_context()"),
+        (lambda: flash("text"), "test_request_context("),
+    ],
+)
+def test_outside_of_a_context(use: t.Callable[[], object], kind: str) -> None:
+    """The error names the file, the line and its text, and says what to do."""
+    with pytest.raises(RuntimeError) as caught:
+        use()
+    message = str(caught.value)
+    assert message.startswith("Working outside of ")
+    assert kind in message
+    assert f"{__file__}, line " in message
+    assert "(lambda: " in message
+
+
+def test_a_proxy_has_the_docstring_of_its_object(app: Flask) -> None:
+    """It is the object's, not that of the proxy's own class."""
+    with app.test_request_context():
+        assert request.__doc__ == type(request._get_current_object()).__doc__
+
+
+def test_a_copied_context_shares_a_session_that_nobody_used_before(app: Flask) -> None:
+    """What a thread writes to the session is saved with the response."""
+
+    @app.get("/")
+    def index() -> str:
+        @copy_current_request_context
+        def work() -> None:
+            session["a"] = 1
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return "done"
+
+    app.secret_key = "key"
+    assert "Set-Cookie" in app.test_client().get("/").headers
+
+
+def test_a_request_pushes_both_contexts(app: Flask) -> None:
+    """The application context lies under the request context, and both go together."""
+    with app.test_request_context("/path"):
+        assert request.path == "/path"
+        assert current_app._get_current_object() is app
+        assert _cv_app.get().app is app
+        assert _cv_request.get().request is request._get_current_object()
+        assert app_ctx.g is g._get_current_object()
+        assert request_ctx.app is app
+    assert not has_app_context()
+    assert not has_request_context()
+
+
+def test_a_request_uses_an_application_context_that_is_there(app: Flask) -> None:
+    """Inside an active context of the same application, g is shared."""
+    with app.app_context():
+        g.value = 1
+        with app.test_request_context():
+            assert g.value == 1
+        assert g.value == 1
+
+
+def test_another_application_gets_its_own(app: Flask) -> None:
+    """A request to another application has a context and a g of its own."""
+    other = Flask("other")
+    with app.app_context():
+        g.value = 1
+        with other.test_request_context():
+            assert current_app.name == "other"
+            assert "value" not in g
+        assert current_app.name == app.name
+
+
+def test_a_context_can_be_pushed_twice(app: Flask) -> None:
+    """Teardown runs when the last push is undone."""
+    log: list[str] = []
+    app.teardown_appcontext(lambda exc: log.append("app"))
+    app.teardown_request(lambda exc: log.append("request"))
+    context = app.test_request_context()
+    with context:
+        with context:
+            pass
+        assert log == []
+    assert log == ["request", "app"]
+
+
+def test_popping_in_the_wrong_order_is_an_error(app: Flask) -> None:
+    """The error names both contexts; none of them stays current."""
+    first, second = app.app_context(), app.app_context()
+    first.push()
+    second.push()
+    with pytest.raises(AssertionError, match="Popped wrong app context"):
+        first.pop()
+    assert not has_app_context()
+
+
+def test_signals_of_the_application_context(app: Flask) -> None:
+    """Receivers hear of the push and of the pop."""
+    log: list[str] = []
+
+    def pushed(sender: Flask, **extra: t.Any) -> None:
+        log.append("pushed")
+
+    def popped(sender: Flask, **extra: t.Any) -> None:
+        log.append("popped")
+
+    with (
+        appcontext_pushed.connected_to(pushed, app),
+        appcontext_popped.connected_to(popped, app),
+        app.app_context(),
+    ):
+        assert log == ["pushed"]
+    assert log == ["pushed", "popped"]
+
+
+def test_a_copied_context_works_in_a_thread(app: Flask) -> None:
+    """A thread sees the request that it was started in, and its session."""
+    seen: list[t.Any] = []
+
+    @app.get("/")
+    def index() -> str:
+        session["a"] = 1
+
+        @copy_current_request_context
+        def work() -> None:
+            seen.append((request.args["q"], session["a"], current_app.name))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return "ok"
+
+    app.test_client().get("/?q=2")
+    assert seen == [("2", 1, app.name)]
+
+
+def test_nothing_is_made_before_it_is_used(app: Flask) -> None:
+    """A view that touches nothing makes no session, g, headers, arguments or cookies."""
+    kept: list[t.Any] = []
+
+    @app.get("/")
+    def index() -> str:
+        kept.append((_cv_request.get(), _cv_app.get()))
+        return "ok"
+
+    app.test_client().get("/?q=1", headers={"Cookie": "a=b"})
+    request_context, app_context = kept[0]
+    assert request_context._open_session is None
+    assert "g" not in vars(app_context)
+    assert "url_adapter" not in vars(app_context)
+    made = vars(request_context.request)
+    assert not {"args", "headers", "cookies", "form", "stream", "query_string"} & set(made)
+
+
+def test_the_session_is_opened_once(app: Flask) -> None:
+    """The session opens at its first use; an overriding interface opens at the start."""
+    from erlen.sessions import SecureCookieSessionInterface
+
+    log: list[str] = []
+
+    class Loud(SecureCookieSessionInterface):
+        def open_session(self, app: Flask, request: t.Any) -> t.Any:
+            log.append("open")
+            return super().open_session(app, request)
+
+    @app.get("/")
+    def index() -> str:
+        log.append("view")
+        session.get("a")
+        session.get("b")
+        return "ok"
+
+    app.test_client().get("/")
+    assert log == ["view"]
+    app.session_interface = Loud()
+    app.test_client().get("/")
+    assert log == ["view", "open", "view"]

@@ -1,0 +1,185 @@
+"""Servers as processes of their own, and clients for them."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+HERE = Path(__file__).parent
+#: How long anything may take to happen, in seconds; a busy machine needs more than an idle one.
+PATIENCE = 20.0
+
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]*)")
+
+
+class Answer(t.NamedTuple):
+    """What a server answered."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until a condition holds.
+
+    :param condition: asked again and again.
+    :param what: what is waited for, for the message.
+    :param seconds: how long to wait.
+    :raises AssertionError: where it does not hold in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} seconds"
+        time.sleep(0.02)
+
+
+class Server:
+    """A server process, ended with the block.
+
+    :param command: its command; it prints its address, with a port that it has chosen.
+    :param folder: where its output and the application's notes go.
+    :param cwd: the folder to run it in.
+    """
+
+    #: Which of the servers it is.
+    kind = ""
+
+    def __init__(self, command: list[str], folder: Path, cwd: Path = HERE) -> None:
+        self.notes_path = folder / "notes"
+        self.notes_path.write_text("")
+        self._output_path = folder / "output"
+        environ = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("ERLEN_", "FLASK_", "WERKZEUG_", "GUNICORN_"))
+        }
+        environ["TEST_NOTES"] = str(self.notes_path)
+        environ["PYTHONUNBUFFERED"] = "1"
+        with self._output_path.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=cwd, env=environ, stdout=output, stderr=subprocess.STDOUT
+            )
+        self.port = 0
+        try:
+            wait_for(self._has_started, "the start of the server")
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def output(self) -> str:
+        """What the server has printed."""
+        return self._output_path.read_text(errors="replace")
+
+    @property
+    def notes(self) -> list[str]:
+        """What the application has noted."""
+        return self.notes_path.read_text().splitlines()
+
+    def _has_started(self) -> bool:
+        assert self.process.poll() is None, self.output
+        match = _ADDRESS.search(self.output)
+        if match is None:
+            return False
+        self.port = int(match[1])
+        try:
+            return self.request("GET", "/").status < 500
+        except OSError:
+            return False
+
+    def connect(self) -> socket.socket:
+        """Return a connection to the server."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def client(self) -> http.client.HTTPConnection:
+        """Return a client that is not connected yet."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: t.Any = None,
+        headers: dict[str, str] | None = None,
+        *,
+        chunked: bool = False,
+    ) -> Answer:
+        """Send a request on a connection of its own and return the answer."""
+        client = self.client()
+        try:
+            client.request(method, path, body, headers or {}, encode_chunked=chunked)
+            response = client.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            client.close()
+
+    def send_raw(self, data: bytes) -> bytes:
+        """Send bytes, end the sending side, and return all that comes back."""
+        with self.connect() as connection:
+            received = b""
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                while part := connection.recv(65536):
+                    received += part
+            except OSError:
+                # Closed with something unread, perhaps before all was sent.
+                pass
+            return received
+
+    def stop(self) -> int:
+        """End the server as its manager does; return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def gunicorn(*options: str, application: str = "application:app") -> list[str]:
+    """Return the command of Gunicorn with one worker."""
+    return [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--bind=127.0.0.1:0",
+        "--workers=1",
+        "--graceful-timeout=10",
+        *options,
+        application,
+    ]
+
+
+COMMANDS = {
+    "gunicorn-sync": gunicorn("--worker-class=sync"),
+    "gunicorn-gthread": gunicorn("--worker-class=gthread", "--threads=4"),
+    "werkzeug": [sys.executable, "-m", "erlen", "--app", "application", "run", "--port", "0"],
+    "wsgiref": [sys.executable, "serve_wsgiref.py"],
+}
