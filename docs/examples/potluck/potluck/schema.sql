@@ -1,0 +1,23 @@
+DROP TABLE IF EXISTS dish;
+DROP TABLE IF EXISTS event;
+DROP TABLE IF EXISTS account;
+
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    password TEXT NOT NULL
+);
+
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    host_id INTEGER NOT NULL REFERENCES account (id),
+    title TEXT NOT NULL,
+    day TEXT NOT NULL
+);
+
+CREATE TABLE dish (
+    id INTEGER PRIMARY KEY,
+    event_id INTEGER NOT NULL REFERENCES event (id),
+    cook_id INTEGER NOT NULL REFERENCES account (id),
+    name TEXT NOT NULL
+);
