@@ -1,0 +1,1 @@
+"""The same work, written for each framework as its documentation recommends."""

@@ -1,0 +1,183 @@
+"""The command ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import typing as t
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+
+from benchmarks import frameworks, report
+from benchmarks.applications.with_flask import VARIANTS
+from benchmarks.matching import SIZES, build_routers, measure_matching
+from benchmarks.requests import ASKING, VARIED, measure_variants, measure_workload
+from benchmarks.startup import measure_startup
+from benchmarks.timing import FULL, QUICK
+from benchmarks.workloads import WORKLOADS
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.frameworks import Framework
+    from benchmarks.timing import Cost, Effort
+    from benchmarks.workloads import Workload
+
+SECTIONS = ("variants", "matching", "startup")
+NOISE = 0.15
+
+
+@dataclass
+class Run:
+    """One run of the comparison: what takes part, how hard to try, and what was found."""
+
+    frameworks: list[Framework]
+    effort: Effort
+    quick: bool
+    found: dict[str, t.Any] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the frameworks, in order."""
+        return [item.name for item in self.frameworks]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what the arguments ask for, print it, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    effort = QUICK if options.quick else FULL
+    chosen = [frameworks.load(name) for name in options.frameworks]
+    run = Run(chosen, effort, options.quick)
+    wanted = set(options.only)
+    print(report.heading(run.frameworks))
+    workloads = [work for work in WORKLOADS if work.name in wanted]
+    if workloads:
+        _run_workloads(run, workloads)
+    if "variants" in wanted:
+        _run_variants(run)
+    if "matching" in wanted:
+        _run_matching(run)
+    if "startup" in wanted:
+        _run_startup(run)
+    if options.json:
+        text = json.dumps(run.found, indent=2, default=_plain)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = [work.name for work in WORKLOADS] + list(SECTIONS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument(
+        "--only",
+        type=_names(names),
+        default=names,
+        metavar="NAME,…",
+        help="what to measure, of: " + ", ".join(names),
+    )
+    parser.add_argument(
+        "--frameworks",
+        type=_names(frameworks.NAMES),
+        default=list(frameworks.NAMES),
+        metavar="NAME,…",
+        help="who takes part, of: " + ", ".join(frameworks.NAMES),
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    return parser
+
+
+def _names(known: Sequence[str]) -> t.Callable[[str], list[str]]:
+    def names(text: str) -> list[str]:
+        given = text.split(",")
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(unknown)}; known are {', '.join(known)}"
+            )
+        return [name for name in known if name in given]
+
+    return names
+
+
+def _run_workloads(run: Run, workloads: list[Workload]) -> None:
+    rows: dict[str, dict[str, Cost]] = {}
+    for work in workloads:
+        report.progress(work.title)
+        rows[work.title] = measure_workload(work, run.frameworks, run.effort)
+    goals = {work.title: work.goal for work in workloads if work.goal is not None}
+    _show(report.both("µs per request", run.columns, _best(rows), goals))
+    asking = min(costs[ASKING].best for costs in rows.values())
+    print(f"\nTaken off: {asking:.1f} µs to make the environ and to read and close the answer.")
+    _show_noise(rows)
+    run.found["requests"] = rows
+
+
+def _run_variants(run: Run) -> None:
+    columns = [item.name for item in run.frameworks if item.api is not None]
+    rows: dict[str, dict[str, Cost]] = {}
+    for work in (work for work in WORKLOADS if work.name in VARIED):
+        report.progress(f"variants of {work.title}")
+        for variant, costs in measure_variants(work, run.frameworks, run.effort):
+            rows[f"{work.name}, {variant}"] = costs
+    _show(report.both("µs per request, by set-up", columns, _best(rows)))
+    print("\n".join(f"  {name}: {what}" for name, what in VARIANTS.items()))
+    run.found["variants"] = rows
+
+
+def _run_matching(run: Run) -> None:
+    sizes = SIZES[:3] if run.quick else SIZES
+    matched: dict[str, dict[str, Cost]] = {}
+    built: dict[str, dict[str, Cost]] = {}
+    for size in sizes:
+        title = f"{size:,} routes"
+        report.progress(title)
+        matchers, built[title] = build_routers(size, run.frameworks, 1 if size > 1_000 else 3)
+        matched[title] = measure_matching(size, matchers, run.effort)
+    columns = [item.name for item in run.frameworks if item.router is not None]
+    _show(report.both("µs to match a path", columns, _best(matched)))
+    milliseconds = [
+        (title, {name: cost / 1000 for name, cost in costs.items()})
+        for title, costs in _best(built)
+    ]
+    _show(report.both("ms to build", columns, milliseconds))
+    run.found["matching"], run.found["building"] = matched, built
+
+
+def _run_startup(run: Run) -> None:
+    report.progress("starting fresh processes")
+    found = measure_startup(run.frameworks, 3 if run.quick else 9)
+    rows = [
+        ("ms to import", {name: item.imported for name, item in found.items()}),
+        ("ms until the first answer", {name: item.ready for name, item in found.items()}),
+        ("MiB of memory", {name: item.memory for name, item in found.items()}),
+    ]
+    _show(report.table("300 routes, fresh process", list(found), rows))
+    run.found["startup"] = found
+
+
+def _best(rows: dict[str, dict[str, Cost]]) -> list[tuple[str, dict[str, float]]]:
+    return [
+        (title, {name: cost.best for name, cost in costs.items()}) for title, costs in rows.items()
+    ]
+
+
+def _show(text: str) -> None:
+    report.progress("")
+    print(f"\n{text}")
+
+
+def _show_noise(rows: dict[str, dict[str, Cost]]) -> None:
+    costs = [cost for row in rows.values() for cost in row.values()]
+    noisy = sum(cost.unrest > NOISE for cost in costs)
+    if noisy:
+        print(
+            f"In {noisy} of {len(costs)} figures the median lies over {NOISE:.0%} above the best"
+            " round: the machine is busy."
+        )
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
