@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 from pathlib import Path
@@ -14,12 +15,18 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 
 
-def make_environment(name: str, *requirements: str, files: tuple[Path, ...] = ()) -> Path:
+def make_environment(
+    name: str,
+    *requirements: str,
+    files: tuple[Path, ...] = (),
+    without_dependencies: tuple[str, ...] = (),
+) -> Path:
     """Make an environment with Erlen installed from the source tree, or reuse the one made before.
 
     :param name: the folder's name; the Python version is added to it.
     :param requirements: what pip shall install beside Erlen, as on its command line.
     :param files: files that *requirements* name; a change in one makes the environment anew.
+    :param without_dependencies: what pip shall install without what it requires.
     :returns: the path of its interpreter.
     """
     version = ".".join(map(str, sys.version_info[:3]))
@@ -27,7 +34,7 @@ def make_environment(name: str, *requirements: str, files: tuple[Path, ...] = ()
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "made-from"
     texts = [path.read_text() for path in files]
-    parts = [str(ROOT), *requirements, *texts, *read_metadata()]
+    parts = [str(ROOT), *requirements, *without_dependencies, *texts, *read_metadata()]
     wanted = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
@@ -35,8 +42,37 @@ def make_environment(name: str, *requirements: str, files: tuple[Path, ...] = ()
     print(f"Making {folder} ...", flush=True)
     venv.create(folder, with_pip=True, clear=True, symlinks=os.name != "nt")
     run_quietly(python, "-m", "pip", "install", *requirements, "--editable", str(ROOT))
+    if without_dependencies:
+        run_quietly(python, "-m", "pip", "install", "--no-deps", *without_dependencies)
     stamp.write_text(wanted)
     return python
+
+
+def fetch_source(project: str, version: str, sha256: str) -> Path:
+    """Download and unpack a source distribution, unless that was done before.
+
+    :param project: the name of the project, as its files spell it.
+    :param version: its version.
+    :param sha256: the digest of the file.
+    :returns: the folder it was unpacked to.
+    :raises SystemExit: when the download is not the file it should be.
+    """
+    folder = CACHE / f"{project}-{version}"
+    if folder.exists():
+        return folder
+    CACHE.mkdir(exist_ok=True)
+    archive = CACHE / f"{project}-{version}.tar.gz"
+    if not archive.exists():
+        # Without its own dependencies, and as source: wheels have no tests.
+        pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", project)
+        run_quietly(*pip, "--dest", CACHE, f"{project}=={version}")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if digest != sha256:
+        archive.unlink()
+        sys.exit(f"{archive} has the SHA-256 {digest} instead of {sha256}; it was removed")
+    with tarfile.open(archive) as tar:
+        tar.extractall(CACHE, filter="data")
+    return folder
 
 
 def read_metadata() -> list[str]:

@@ -1,13 +1,18 @@
-"""The pytest plugin that expects the tests of ``known_differences.toml`` to fail."""
+"""The pytest plugin that expects the tests of a list to fail.
+
+The list is the file beside this one that the variable ``KNOWN_DIFFERENCES`` names, by default
+``known_differences.toml``.
+"""
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
 import pytest
 
-LIST = Path(__file__).with_suffix(".toml")
+LIST = Path(__file__).with_name(os.environ.get("KNOWN_DIFFERENCES", "known_differences.toml"))
 
 
 def read_reasons() -> dict[str, str]:

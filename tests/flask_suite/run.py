@@ -11,14 +11,12 @@ as well: one that begins to pass, or that does not exist, fails the run.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import sys
-import tarfile
 from pathlib import Path
 
-from tests.environments import CACHE, make_environment, run, run_quietly
+from tests.environments import fetch_source, make_environment, run
 
 HERE = Path(__file__).resolve().parent
 VERSION = "3.1.3"
@@ -38,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("pytest", nargs="*", help="arguments for pytest; only Flask's suite runs")
     options = parser.parse_args()
-    source = fetch_source()
+    source = fetch_source("flask", VERSION, SHA256)
     python = make_environment("flask-suite", *read_pins(source / "uv.lock"), CELERY)
     print(f"\n== The test suite of Flask {VERSION}", flush=True)
     plugin = ("-p", "known_differences")
@@ -77,30 +75,6 @@ def run_celery_example(python: Path, folder: Path) -> int:
     path = f"{folder}{os.pathsep}{folder / 'src'}"
     command = ("-m", "erlen.compat", "pytest", *args, tests)
     return run(python, *command, cwd=folder, PYTHONPATH=path)
-
-
-def fetch_source() -> Path:
-    """Download and unpack Flask's source distribution, unless that was done before.
-
-    :returns: the folder it was unpacked to.
-    :raises SystemExit: when the download is not the file it should be.
-    """
-    folder = CACHE / f"flask-{VERSION}"
-    if folder.exists():
-        return folder
-    CACHE.mkdir(exist_ok=True)
-    archive = CACHE / f"flask-{VERSION}.tar.gz"
-    if not archive.exists():
-        # Without its own dependencies, and as source: wheels have no tests.
-        pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", "flask")
-        run_quietly(*pip, "--dest", CACHE, f"flask=={VERSION}")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if digest != SHA256:
-        archive.unlink()
-        sys.exit(f"{archive} has the SHA-256 {digest} instead of {SHA256}; it was removed")
-    with tarfile.open(archive) as tar:
-        tar.extractall(CACHE, filter="data")
-    return folder
 
 
 def read_pins(lock: Path) -> list[str]:

@@ -50,6 +50,9 @@ class Served:
 #: The names that Erlen answers for, one line each.
 SERVED: tuple[Served, ...] = (
     Served("flask", "erlen", "Flask", "3.1.3", removed=frozenset({"scaffold"})),
+    Served("flask_migrate", "erlen.migrate", "Flask-Migrate", "4.1.0"),
+    Served("flask_sqlalchemy", "erlen.db", "Flask-SQLAlchemy", "3.1.1"),
+    Served("flask_wtf", "erlen.forms", "Flask-WTF", "1.3.0"),
 )
 
 _lock = RLock()
@@ -277,6 +280,8 @@ def _bind_loaded(served: Served) -> None:
             _add_names(module)
     if served.name == "flask":
         _bind_flask(served)
+    else:
+        vars(sys.modules[served.target]).setdefault("__version__", served.version)
 
 
 def _bind_flask(served: Served) -> None:

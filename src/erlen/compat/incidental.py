@@ -50,6 +50,13 @@ INCIDENTAL: dict[str, dict[str, str]] = {
         "Blueprint": "erlen.blueprints",
         "RequestRedirect": "erlen.routing",
     },
+    "erlen.forms.csrf": {"g": "erlen.globals", "urlparse": "urllib.parse"},
+    "erlen.forms.file": {"FileStorage": "werkzeug.datastructures"},
+    "erlen.forms.form": {
+        **_PROXIES,
+        "CombinedMultiDict": "werkzeug.datastructures",
+        "ImmutableMultiDict": "werkzeug.datastructures",
+    },
     "erlen.globals": {
         "LocalProxy": "werkzeug.local",
         "_no_app_msg": "erlen.local:NO_APP_MESSAGE",
