@@ -8,6 +8,8 @@ VENV ?= .venv
 PORT ?= 5000
 # How many processes the tests use.
 JOBS ?= auto
+# What is installed beside the core: all that the demo and the tests use.
+EXTRAS ?= all
 # More arguments for pytest or for the benchmarks, as in: make test ARGS="-k session"
 ARGS ?=
 
@@ -49,7 +51,7 @@ check: $(TEST) $(LINT) ## Check style, types and the direction of imports.
 	$(BIN)/mypy
 	cd examples/shelf && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml .
 	cd docs/examples/potluck && $(abspath $(BIN))/mypy --config-file ../../../pyproject.toml .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(PY)
 
 format: $(LINT) ## Bring the code into the project's format.
 	$(BIN)/ruff check --fix-only --quiet .
@@ -62,8 +64,11 @@ docs: $(DOCS) ## Build the documentation into docs/_build/html.
 	$(PY) -m sphinx -E -a -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
-test-flask: $(TEST) ## Run Flask's own tests against Erlen.
+test-flask: $(TEST) ## Run the tests of Flask and of its extensions against Erlen.
 	$(PY) -m tests.flask_suite.run
+	$(PY) -m tests.flask_suite.db
+	$(PY) -m tests.flask_suite.wtf
+	$(PY) -m tests.flask_suite.migrate
 
 test-ecosystem: $(TEST) ## Run published Flask extensions on Erlen.
 	$(PY) -m tests.ecosystem.run
@@ -93,7 +98,7 @@ $(VENV)/pyvenv.cfg:
 
 $(BASE): $(VENV)/pyvenv.cfg pyproject.toml
 	@echo "Installing Erlen into $(VENV)"
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(TEST) $(LINT) $(DOCS): $(VENV)/.installed-%: $(BASE)

@@ -9,12 +9,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from tests.overridden import OverriddenFlask
 
 from erlen import Flask
 from erlen.globals import _cv_app, _cv_request
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from erlen.ctx import AppContext, RequestContext
     from erlen.testing import FlaskClient
@@ -22,10 +23,47 @@ if t.TYPE_CHECKING:
 #: Environment variables with these beginnings change what the framework does.
 OUR_VARIABLES = ("ERLEN_", "FLASK_", "WERKZEUG_")
 
-#: For each way in which a request can come in, how to make a client that sends its requests so.
-GATEWAYS: dict[str, Callable[[Flask], FlaskClient]] = {
-    "wsgi": lambda app: app.test_client(),
-}
+#: The ways in which a request can come in.
+GATEWAYS = ("wsgi", "asgi", "rsgi")
+
+#: How the tests of the core are run: by each of these gateways, and each time on an application
+#: as it is and on one whose steps are all overridden.
+CORE_RUNS = ("wsgi", "asgi", "wsgi-overridden", "asgi-overridden")
+
+#: Which tests are those of the core, below this folder.
+CORE = (
+    "core/",
+    "security/",
+    "test_debughelpers.py",
+    "test_files.py",
+    "test_formdata.py",
+    "test_json.py",
+    "test_logging.py",
+    "test_sessions.py",
+    "test_templating.py",
+    "test_testing.py",
+    "test_views.py",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the core that have an application in each way in which that can be."""
+    place = Path(metafunc.module.__file__).relative_to(Path(__file__).parent)
+    names = metafunc.fixturenames
+    if "gateway" in names and "gateway_client" not in names and place.as_posix().startswith(CORE):
+        marker = metafunc.definition.get_closest_marker("gateways")
+        runs = CORE_RUNS if marker is None else marker.args
+        metafunc.parametrize("gateway", runs, indirect=True)
+
+
+@pytest.fixture
+def gateway(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the requests of all test clients come in, and perhaps ``-overridden``."""
+    from erlen.testing import FlaskClient
+
+    name: str = getattr(request, "param", "wsgi")
+    monkeypatch.setattr(FlaskClient, "gateway", name.partition("-")[0])
+    return name
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +93,12 @@ def _take_our_variables() -> dict[str, str]:
 
 
 @pytest.fixture
-def app() -> Flask:
+def app(gateway: str) -> Flask:
     """An application without routes. Its templates and static files are in this folder."""
     # Loggers outlive their applications; another test may have switched this one off.
     logging.getLogger("erlen_test").disabled = False
-    app = Flask("erlen_test", root_path=str(Path(__file__).parent))
+    cls = OverriddenFlask if gateway.endswith("-overridden") else Flask
+    app = cls("erlen_test", root_path=str(Path(__file__).parent))
     app.config.update(TESTING=True, SECRET_KEY="test key")
     return app
 
@@ -70,10 +109,10 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture(params=sorted(GATEWAYS))
+@pytest.fixture(params=GATEWAYS)
 def gateway_client(app: Flask, request: pytest.FixtureRequest) -> FlaskClient:
     """A test client of ``app``, once for each way in which a request can come in."""
-    return GATEWAYS[request.param](app)
+    return app.test_client(gateway=request.param)
 
 
 @pytest.fixture

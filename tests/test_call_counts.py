@@ -12,7 +12,15 @@ import typing as t
 import pytest
 from benchmarks import frameworks
 from benchmarks.applications.with_flask import VARIANTS, build, router
-from benchmarks.calls import PYTHON, count_calls, count_request, count_workload, load_table
+from benchmarks.calls import (
+    BY_ASGI,
+    PYTHON,
+    count_by_asgi,
+    count_calls,
+    count_request,
+    count_workload,
+    load_table,
+)
 from benchmarks.routes import sample
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -42,6 +50,18 @@ def test_no_more_calls_than_recorded(framework: frameworks.Framework, work: Work
     # A Python that nobody has recorded yet is measured by the most generous of the others.
     allowed = recorded.get(PYTHON, max(recorded.values()))
     assert count_workload(framework, work).python <= allowed
+
+
+@pytest.mark.parametrize("name", BY_ASGI)
+def test_no_more_calls_over_asgi(name: str) -> None:
+    """Nor does a request over ASGI to an asynchronous view."""
+    recorded = {
+        version: calls.python
+        for (framework, work, version), calls in load_table().items()
+        if (framework, work) == ("erlen-asgi", name)
+    }
+    allowed = recorded.get(PYTHON, max(recorded.values()))
+    assert count_by_asgi(BY_NAME[name]).python <= allowed
 
 
 @pytest.mark.parametrize(("name", "limit"), LIMITS.items())

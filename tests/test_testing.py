@@ -568,3 +568,51 @@ def test_live_server_that_was_never_started(echo: Flask) -> None:
     server = LiveServer(echo)
     server.stop()
     server.stop()
+
+
+@pytest.mark.gateways("wsgi")
+def test_an_unknown_gateway(app: Flask) -> None:
+    """The error names those that there are."""
+    with pytest.raises(ValueError, match="no gateway 'scgi'; there are 'wsgi', 'asgi', 'rsgi'"):
+        app.test_client(gateway="scgi")
+
+
+@pytest.mark.gateways("wsgi")
+@pytest.mark.parametrize("name", ["asgi", "rsgi"])
+def test_streams_by_other_gateways_are_lazy(app: Flask, name: str) -> None:
+    """A part is made when it is asked for; closing the response ends the stream."""
+    log: list[t.Any] = []
+
+    @app.get("/")
+    def index() -> t.Iterator[str]:
+        def parts() -> t.Iterator[str]:
+            try:
+                for number in range(10):
+                    log.append(number)
+                    yield str(number)
+            finally:
+                log.append("closed")
+
+        return parts()
+
+    response = app.test_client(gateway=name).get("/")
+    assert log == [0]
+    parts = response.iter_encoded()
+    assert [next(parts), next(parts)] == [b"0", b"1"]
+    assert log == [0, 1]
+    response.close()
+    assert log == [0, 1, "closed"]
+
+
+@pytest.mark.gateways("wsgi")
+@pytest.mark.parametrize("name", ["asgi", "rsgi"])
+def test_what_no_protocol_carries_by_other_gateways(app: Flask, name: str) -> None:
+    """What a test puts into the environment is there; a cut body is a client that left."""
+    app.add_url_rule("/", "index", lambda: request.environ["test.value"])
+    app.add_url_rule("/body", "body", lambda: request.get_data(), methods=["POST"])
+    client = app.test_client(gateway=name)
+    assert client.get("/", environ_overrides={"test.value": "here"}).text == "here"
+    whole = client.post("/body", data=b"123")
+    assert whole.data == b"123"
+    cut = client.post("/body", data=b"123", environ_overrides={"CONTENT_LENGTH": "5"})
+    assert cut.status_code == 400

@@ -6,8 +6,8 @@ import os
 import sys
 import typing as t
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from functools import lru_cache, partial
 from inspect import iscoroutinefunction
 from types import TracebackType
 
@@ -18,36 +18,42 @@ from werkzeug.routing import RequestRedirect, RoutingException
 from werkzeug.serving import is_running_from_reloader
 from werkzeug.wrappers import Response as BaseResponse
 
-from . import cli, debughelpers
+from . import cli
 from .ctx import AppContext, RequestContext
 from .defaults import ERLEN_DEFAULTS
 from .exceptions import forget_frames
+from .headers import DefaultHeaders
 from .helpers import get_debug_flag, get_load_dotenv
+from .lazy import lazy
 from .local import _cv_app, _cv_request, active_request_ctx, g
-from .plan import Plan, collect
-from .registry import HookList
+from .plan import collect
+from .registry import HookList, call_all
 from .scaffold import _sentinel
 from .server import develop
 from .sessions import SecureCookieSessionInterface, must_be_saved_unused
-from .setup import App
+from .setup import App as App
 from .signals import (
     appcontext_tearing_down,
+    got_background_exception,
     got_request_exception,
     request_finished,
     request_started,
     request_tearing_down,
 )
-from .wrappers import DefaultHeaders
+from .streams import AfterResponse
+from .websocket_steps import WebsocketSteps
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from . import typing as ft
+    from .gateway.entry import Gateway
+    from .plan import Plan
     from .testing import FlaskClient, FlaskCliRunner
     from .wrappers import Request, Response
 
 
-class Flask(App):
+class Flask(WebsocketSteps):
     """A web application.
 
     Views, hooks and handlers are registered on it; a server calls it. Its defaults are Flask's.
@@ -103,9 +109,78 @@ class Flask(App):
 
     # --- The way of a request -----------------------------------------------------------------
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request of a WSGI server (PEP 3333); middleware wraps :meth:`wsgi_app`."""
-        return self.wsgi_app(environ, start_response)
+    @t.overload
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse, /
+    ) -> Iterable[bytes]: ...
+
+    @t.overload
+    def __call__(
+        self, scope: ft.ASGIScope, receive: ft.ASGIReceive, send: ft.ASGISend, /
+    ) -> Awaitable[None]: ...
+
+    @t.overload
+    def __call__(
+        self, scope: ft.ASGIScope, /
+    ) -> Callable[[ft.ASGIReceive, ft.ASGISend], Awaitable[None]]: ...
+
+    def __call__(
+        self, environ: t.Any, start_response: t.Any = None, send: t.Any = None, /
+    ) -> t.Any:
+        """Answer a server: of WSGI (PEP 3333) with two arguments, of ASGI 3 with three.
+
+        Middleware wraps :meth:`wsgi_app`, which all protocols come to, or :meth:`asgi_app`.
+        """
+        if send is not None:
+            return self.asgi_app(environ, start_response, send)
+        if start_response is not None:
+            return self.wsgi_app(environ, start_response)
+        # ASGI 2. uvicorn takes each object for one whose __call__ is no coroutine function.
+        return partial(self.asgi_app, environ)
+
+    async def asgi_app(
+        self, scope: ft.ASGIScope, receive: ft.ASGIReceive, send: ft.ASGISend
+    ) -> None:
+        """Answer a server that speaks ASGI 3, by the same steps.
+
+        To wrap ASGI middleware around the application, replace this attribute:
+        ``app.asgi_app = Middleware(app.asgi_app)``.
+
+        :param scope: the connection's scope.
+        :param receive: awaits the next message of the server.
+        :param send: sends one to it.
+        """
+        await self._gateway.answer_asgi(scope, receive, send)
+
+    async def __rsgi__(self, scope: t.Any, protocol: t.Any) -> None:
+        """Answer a server that speaks RSGI (Granian), by the same steps.
+
+        :param scope: what the connection is about.
+        :param protocol: the way to receive and send.
+        """
+        await self._gateway.answer_rsgi(scope, protocol)
+
+    def __rsgi_init__(self, loop: t.Any) -> None:
+        """Begin to serve: what a server that speaks RSGI calls before the first request.
+
+        :param loop: the loop that requests will run on.
+        """
+        loop.run_until_complete(self.startup())
+
+    def __rsgi_del__(self, loop: t.Any) -> None:
+        """End to serve: what a server that speaks RSGI calls after the last request.
+
+        :param loop: the loop that requests ran on.
+        """
+        loop.run_until_complete(self.shutdown())
+
+    @lazy
+    def _gateway(self) -> Gateway:
+        """What stands between the application and event loops; made for the first that comes."""
+        # PERF: asyncio is a tenth of the time that importing the framework takes.
+        from .gateway.entry import Gateway
+
+        return Gateway(self)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request: push its context, run the steps, send the response, pop.
@@ -117,6 +192,10 @@ class Flask(App):
         :param start_response: the server's function for status and headers.
         :returns: the body.
         """
+        if self._is_to_start:
+            self._gateway.life.start_without_loop()
+        if "erlen.websocket" in environ:
+            return self.handle_websocket(environ, start_response)
         ctx = self.request_context(environ)
         error: BaseException | None = None
         try:
@@ -132,7 +211,9 @@ class Flask(App):
             except BaseException as e:
                 error = e
                 raise
-            return response(environ, start_response)
+            body = response(environ, start_response)
+            later = ctx._after_response_functions
+            return body if later is None else AfterResponse(body, later)
         finally:
             try:
                 if ctx._cv_tokens:
@@ -180,10 +261,11 @@ class Flask(App):
             request = ctx.request
             for preprocess in plan.preprocessors:
                 preprocess(request.endpoint, request.view_args)
-        for hook in plan.before:
-            result: ft.ResponseReturnValue | None = hook()
-            if result is not None:
-                return result
+        if plan.before:
+            for hook in plan.before:
+                result: ft.ResponseReturnValue | None = hook()
+                if result is not None:
+                    return result
         return None
 
     def dispatch_request(self) -> ft.ResponseReturnValue:
@@ -206,18 +288,15 @@ class Flask(App):
         view = plan.view
         if view is None:
             raise KeyError(rule.endpoint)
-        result: ft.ResponseReturnValue = view(**request.view_args)
+        values: t.Any = request.view_args
+        # PERF: a call with keywords from a dictionary costs twice as much as one without.
+        result: ft.ResponseReturnValue = view(**values) if values else view()
         return result
 
     def _find_plan(self, ctx: RequestContext) -> Plan:
         """Return the plan of a request's endpoint, making it where there is none that is valid."""
         rule = ctx.request.url_rule
-        endpoint = None if rule is None else rule.endpoint
-        table = self._plans
-        plan = table.plans.get(endpoint)
-        if plan is None or (plan.watched and plan.is_stale()):
-            plan = table.plans[endpoint] = Plan(self, table, endpoint)
-        ctx.plan = plan
+        plan = ctx.plan = self._plan_for(None if rule is None else rule.endpoint)
         return plan
 
     def finalize_request(
@@ -266,7 +345,7 @@ class Flask(App):
             response = as_json
         elif isinstance(body, HTTPException):
             response = self._error_response(body)
-        elif isinstance(body, (str, bytes, bytearray, Iterator)):
+        elif isinstance(body, (str, bytes, bytearray, Iterator)) or hasattr(body, "__aiter__"):
             # The response works both out at once, without a second look at its headers.
             return response_class(body, status=status, headers=headers)
         else:
@@ -338,10 +417,13 @@ class Flask(App):
         plan = ctx.plan
         if plan is None or plan.table is not self._plans or plan.watched:
             plan = self._find_plan(ctx)
-        for hook in ctx._after_request_functions:
-            response = self.ensure_sync(hook)(response)
-        for hook in plan.after:
-            response = hook(response)
+        # PERF: to begin a loop over nothing takes longer than to see that there is nothing.
+        if ctx._after_request_functions:
+            for hook in ctx._after_request_functions:
+                response = self.ensure_sync(hook)(response)
+        if plan.after:
+            for hook in plan.after:
+                response = hook(response)
 
         default_headers = self.config.get("DEFAULT_RESPONSE_HEADERS")
         if default_headers:
@@ -381,7 +463,7 @@ class Flask(App):
             plan = self._find_plan(ctx)
         try:
             if plan.teardown:
-                _call_all(plan.teardown, exc)
+                call_all(plan.teardown, exc)
         finally:
             if request_tearing_down.receivers:
                 request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
@@ -404,7 +486,7 @@ class Flask(App):
                 if ready is None or type(functions) is not HookList:
                     ready = tuple(self.ensure_sync(function) for function in reversed(functions))
                     table.teardown_appcontext = ready
-                _call_all(ready, exc)
+                call_all(ready, exc)
         finally:
             if appcontext_tearing_down.receivers:
                 appcontext_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
@@ -509,17 +591,72 @@ class Flask(App):
             and error.code not in {307, 308}
             and request.method not in {"GET", "HEAD", "OPTIONS"}
         ):
-            raise debughelpers.FormDataRoutingRedirect(request)
+            from .debughelpers import FormDataRoutingRedirect
+
+            raise FormDataRoutingRedirect(request)
         raise error
 
     def _explain_missing_enctype(self, request: Request) -> None:
-        debughelpers.attach_enctype_error_multidict(request)
+        from .debughelpers import attach_enctype_error_multidict
+
+        attach_enctype_error_multidict(request)
 
     def make_default_options_response(self) -> Response:
         """Return the answer to ``OPTIONS``: the methods that the URL allows."""
         response = self.response_class()
         response.allow.update(_cv_request.get().url_adapter.allowed_methods())
         return response
+
+    # --- Beside the requests --------------------------------------------------------------------
+
+    async def startup(self) -> None:
+        """Run what is to run before the first request; servers and test clients do it themselves.
+
+        :raises Exception: what a function of :meth:`before_serving` or :meth:`while_serving`
+            raised.
+        """
+        await self._gateway.life.start()
+
+    async def shutdown(self) -> None:
+        """Wait for background tasks, then run what is to run after the last request."""
+        await self._gateway.life.stop()
+
+    def add_background_task(
+        self, func: Callable[..., t.Any], *args: t.Any, **kwargs: t.Any
+    ) -> None:
+        """Call a function in the background, after the response to the current request was sent.
+
+        It sees copies of the current contexts. A coroutine function runs on the event loop,
+        another one in a worker thread. Outside a request the call is made at once. When the
+        worker ends, it waits for calls that are not over,
+        ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds at most.
+
+        :param func: the function.
+        :param args: its arguments.
+        :param kwargs: its keyword arguments.
+
+        .. code-block:: python
+
+            @app.post("/signup")
+            def signup():
+                user = create_user(request.form)
+                app.add_background_task(send_welcome, user.email)
+                return redirect(url_for("index"))
+        """
+        start = self._gateway.life.run_later(func, *args, **kwargs)
+        ctx = _cv_request.get(None)
+        if ctx is None:
+            start()
+        else:
+            ctx._call_after_response(start)
+
+    def handle_background_exception(self, e: Exception) -> None:
+        """Log an exception that ended a background task.
+
+        :param e: the exception.
+        """
+        got_background_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
+        self.logger.error("Exception in a background task", exc_info=e)
 
     # --- Contexts -----------------------------------------------------------------------------
 
@@ -607,7 +744,7 @@ class Flask(App):
         :param func: the coroutine function.
         """
         # PERF: asyncio is a tenth of the time that importing the framework takes.
-        from .gateway.loop import async_to_sync
+        from .gateway.waiting import async_to_sync
 
         return async_to_sync(func)
 
@@ -749,21 +886,6 @@ def _unpack(result: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
         "The view function did not return a valid response tuple. The tuple must have the form"
         " (body, status, headers), (body, status), or (body, headers)."
     )
-
-
-def _call_all(functions: Iterable[Callable[..., t.Any]], exc: BaseException | None) -> None:
-    """Call each function with *exc*, then raise the first exception that one of them raised."""
-    first: BaseException | None = None
-    for function in functions:
-        try:
-            function(exc)
-        except BaseException as error:
-            if first is None:
-                first = error
-            else:
-                first.add_note(f"Then {function!r} raised {error!r}.")
-    if first is not None:
-        raise first
 
 
 def _visible(text: str) -> str:

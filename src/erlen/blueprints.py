@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
     from . import typing as ft
     from .scaffold import (
         T_after_request,
+        T_after_websocket,
         T_before_request,
         T_error_handler,
         T_teardown,
@@ -303,6 +304,9 @@ class Blueprint(Scaffold):
             "before_request_funcs",
             "after_request_funcs",
             "teardown_request_funcs",
+            "before_websocket_funcs",
+            "after_websocket_funcs",
+            "teardown_websocket_funcs",
             "url_default_functions",
             "url_value_preprocessors",
             "template_context_processors",
@@ -433,6 +437,24 @@ class Blueprint(Scaffold):
     def teardown_app_request(self, f: T_teardown) -> T_teardown:
         """As :meth:`teardown_request`, for each request of the application."""
         self._record_app_hook("teardown_request_funcs", f)
+        return f
+
+    @setupmethod
+    def before_app_websocket(self, f: T_before_request) -> T_before_request:
+        """As :meth:`before_websocket`, for each WebSocket of the application."""
+        self._record_app_hook("before_websocket_funcs", f)
+        return f
+
+    @setupmethod
+    def after_app_websocket(self, f: T_after_websocket) -> T_after_websocket:
+        """As :meth:`after_websocket`, for each WebSocket of the application."""
+        self._record_app_hook("after_websocket_funcs", f)
+        return f
+
+    @setupmethod
+    def teardown_app_websocket(self, f: T_teardown) -> T_teardown:
+        """As :meth:`teardown_websocket`, for each WebSocket of the application."""
+        self._record_app_hook("teardown_websocket_funcs", f)
         return f
 
     @setupmethod

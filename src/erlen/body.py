@@ -33,20 +33,29 @@ def open_body(environ: WSGIEnvironment, limit: int | None) -> t.IO[bytes]:
     :raises LengthRequired: (411) where a chunked body comes over a server that cannot read one.
     :raises RequestEntityTooLarge: where the announced length is over the limit.
     """
+    body = start_body(environ, limit)
+    return io.BytesIO(body) if type(body) is bytes else t.cast("t.IO[bytes]", body)
+
+
+def start_body(environ: WSGIEnvironment, limit: int | None) -> bytes | BodyStream:
+    """Return the body of a request: all of it where it is small, else a stream.
+
+    It takes what :func:`open_body` takes, and raises the same.
+    """
     length = announced_length(environ)
     if length is None and not environ.get("wsgi.input_terminated"):
         if environ.get("HTTP_TRANSFER_ENCODING"):
             # The body is there, but it would look empty.
             raise LengthRequired()
         # Without a length, only the server knows the end; reading on would wait for ever.
-        return io.BytesIO()
+        return b""
     if length is not None and limit is not None and length > limit:
         raise RequestEntityTooLarge()
     source = environ["wsgi.input"]
     if length is not None and length <= _SMALL:
         # PERF: what is small is read at once; bytes in memory are quicker to read from.
-        return io.BytesIO(_read_exactly(source, length))
-    return t.cast("t.IO[bytes]", BodyStream(source, length, limit))
+        return _read_exactly(source, length)
+    return BodyStream(source, length, limit)
 
 
 def announced_length(environ: WSGIEnvironment) -> int | None:
@@ -60,7 +69,9 @@ def announced_length(environ: WSGIEnvironment) -> int | None:
     :raises BadRequest: where the length is no number, or there is a transfer coding besides.
     :raises RequestEntityTooLarge: where it is a number beyond all measure.
     """
-    text: str = environ.get("CONTENT_LENGTH") or ""
+    text: str | None = environ.get("CONTENT_LENGTH")
+    if not text:
+        return None
     text = text.strip(" \t")
     if not text:
         return None
@@ -68,15 +79,16 @@ def announced_length(environ: WSGIEnvironment) -> int | None:
         raise BadRequest("The request has both 'Content-Length' and 'Transfer-Encoding'.")
     if not (text.isascii() and text.isdecimal()):
         raise BadRequest("The header 'Content-Length' is not a number.")
-    digits = text.lstrip("0")
-    if len(digits) > _MAX_LENGTH_DIGITS:
+    if len(text) > _MAX_LENGTH_DIGITS and len(text.lstrip("0")) > _MAX_LENGTH_DIGITS:
         raise RequestEntityTooLarge()
-    return int(digits or "0")
+    return int(text.lstrip("0") or "0") if len(text) > _MAX_LENGTH_DIGITS else int(text)
 
 
 def _read_exactly(source: t.IO[bytes], length: int) -> bytes:
     """Return so many bytes of a server's stream; fewer are an error."""
     data = _read(source, length) if length else b""
+    if len(data) == length:
+        return data
     while len(data) < length:
         more = _read(source, length - len(data))
         if not more:

@@ -7,14 +7,18 @@ import typing as t
 from collections.abc import Callable, Iterator
 from contextvars import Token
 from functools import update_wrapper
+from inspect import iscoroutinefunction
 
 from werkzeug.exceptions import HTTPException
 
-from .exceptions import forget_frames
+from .exceptions import UpgradeRequired, forget_frames
 from .lazy import lazy
-from .local import _cv_app, _cv_request
+from .local import NO_WEBSOCKET_MESSAGE, _cv_app, _cv_request, unbound_error
+from .routing import WebsocketMismatch
 from .sessions import SecureCookieSessionInterface, opens_lazily
 from .signals import appcontext_popped, appcontext_pushed
+from .streams import is_asynchronous
+from .wrappers import Request
 
 if t.TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +28,7 @@ if t.TYPE_CHECKING:
     from . import typing as ft
     from .routing import MapAdapter
     from .sessions import SessionMixin
-    from .wrappers import Request
+    from .websockets import SyncWebsocket, Websocket
 
 F = t.TypeVar("F", bound=Callable[..., t.Any])
 
@@ -94,11 +98,10 @@ class AppContext:
     :param app: the application.
     """
 
-    #: How many streams keep this context from being torn down.
-    _holders = 0
-
     def __init__(self, app: ft.Application) -> None:
         self.app = app
+        # How many streams keep this context from being torn down.
+        self._holders = 0
         self._cv_tokens: list[Token[t.Any]] = []
 
     @lazy
@@ -169,10 +172,14 @@ class RequestContext:
 
     #: Messages taken out of the session by ``get_flashed_messages`` during this request.
     flashes: list[tuple[str, str]] | None = None
-    #: The endpoint's plan, once somebody needed it.
-    plan: t.Any = None
-    #: How many streams keep this context from being torn down.
-    _holders = 0
+    # Which step of the application runs the teardown functions, where it is another one.
+    _teardown: str | None = None
+    # Whether a subclass leaves alone how requests are matched.
+    _matches_itself = True
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._matches_itself = cls.match_request is RequestContext.match_request
 
     def __init__(
         self,
@@ -187,6 +194,14 @@ class RequestContext:
             made.json_module = app.json
             request = made
         self.request = request
+        # PERF: until Python 3.12 reading a default from the class takes five times as long as
+        # reading the instance.
+        #: The endpoint's plan, once somebody needed it.
+        self.plan: t.Any = None
+        # How many streams keep this context from being torn down.
+        self._holders = 0
+        # What to call when the response has been sent.
+        self._after_response_functions: list[Callable[[], None]] | None = None
         self._open_session = session
         self._after_request_functions: list[ft.AfterRequestCallable[t.Any]] = []
         self._cv_tokens: list[tuple[Token[t.Any], AppContext | None]] = []
@@ -225,9 +240,30 @@ class RequestContext:
                 if adapter is None:
                     return
                 found = adapter.match(return_rule=True)
+                if found[0].websocket and "erlen.websocket" not in request.environ:
+                    raise UpgradeRequired()
             request.url_rule, request.view_args = found
+        except WebsocketMismatch as error:
+            asked = "erlen.websocket" in request.environ or "HTTP_UPGRADE" in request.environ
+            request.routing_exception = error if asked else UpgradeRequired()
         except HTTPException as error:
             request.routing_exception = error
+
+    @property
+    def websocket(self) -> Websocket:
+        """The WebSocket that is handled.
+
+        :raises RuntimeError: in an HTTP request.
+        """
+        raise unbound_error(NO_WEBSOCKET_MESSAGE)
+
+    @property
+    def sync_websocket(self) -> SyncWebsocket:
+        """The WebSocket that is handled, with methods that wait.
+
+        :raises RuntimeError: in an HTTP request.
+        """
+        raise unbound_error(NO_WEBSOCKET_MESSAGE)
 
     @property
     def session(self) -> SessionMixin:
@@ -263,7 +299,11 @@ class RequestContext:
         app_ctx = _cv_app.get(None)
         if app_ctx is None or app_ctx.app is not app:
             app_ctx = app.app_context()
-            app_ctx.push()
+            if type(app_ctx) is AppContext and not appcontext_pushed.receivers:
+                # PERF: its own push, without a call.
+                app_ctx._cv_tokens.append(_cv_app.set(app_ctx))
+            else:
+                app_ctx.push()
         else:
             app_ctx = None
         self._cv_tokens.append((_cv_request.set(self), app_ctx))
@@ -278,7 +318,7 @@ class RequestContext:
         ):
             self._open_session = self._session
         # The default asks for the adapter itself, where it needs one.
-        if type(self).match_request is RequestContext.match_request or self.url_adapter is not None:
+        if self._matches_itself or self.url_adapter is not None:
             self.match_request()
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
@@ -297,9 +337,16 @@ class RequestContext:
         try:
             if last:
                 try:
-                    self.app.do_teardown_request(exc)
+                    if self._teardown is None:
+                        self.app.do_teardown_request(exc)
+                    else:
+                        getattr(self.app, self._teardown)(exc)
                 finally:
-                    self.request.close()
+                    if self._teardown is None:
+                        self.request.close()
+                    else:
+                        # The method of that name of a WebSocket does something else.
+                        Request.close(self.request)
         finally:
             token, app_ctx = tokens.pop()
             _cv_request.reset(token)
@@ -315,6 +362,11 @@ class RequestContext:
                 app_ctx.pop(exc)
         if ctx is not self:
             raise AssertionError(f"Popped wrong request context. ({ctx!r} instead of {self!r})")
+
+    def _call_after_response(self, function: Callable[[], None]) -> None:
+        if self._after_response_functions is None:
+            self._after_response_functions = []
+        self._after_response_functions.append(function)
 
     def __enter__(self) -> t.Self:
         self.push()
@@ -333,6 +385,96 @@ class RequestContext:
             f"<{type(self).__name__} {self.request.url!r}"
             f" [{self.request.method}] of {self.app.name}>"
         )
+
+
+class WebsocketContext(RequestContext):
+    """What is current for a WebSocket: ``websocket``, and all that is current for a request.
+
+    ``request`` stands for the same object as ``websocket``, and ``session`` and ``g`` live as long
+    as the WebSocket does.
+
+    :param app: the application.
+    :param environ: the WSGI environment of the handshake.
+    :param request: a WebSocket object to use instead of a new one.
+    :param session: an open session to use instead of the one that the handshake carries.
+    """
+
+    _teardown = "do_teardown_websocket"
+
+    def __init__(
+        self,
+        app: ft.Application,
+        environ: WSGIEnvironment,
+        request: Request | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        if request is None:
+            made: Websocket = app.websocket_class(environ)
+            made.json_module = app.json
+            request = made
+        super().__init__(app, environ, request, session)
+        # What the session and its cookie were when the handshake was answered.
+        self._sent_session: tuple[dict[str, t.Any], list[str]] | None = None
+
+    @property
+    def websocket(self) -> Websocket:
+        """The WebSocket."""
+        return t.cast("Websocket", self.request)
+
+    @lazy
+    def sync_websocket(self) -> SyncWebsocket:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The WebSocket, with methods that wait."""
+        return self.websocket.make_sync()
+
+    def copy(self) -> t.Self:
+        """Return another context for the same WebSocket and session.
+
+        Teardown functions run once, with the original.
+        """
+        copy = super().copy()
+        copy._holders = 1
+        return copy
+
+    def save_session(self) -> list[tuple[str, str]]:
+        """Save the session before the handshake is answered.
+
+        :returns: the headers that the answer needs for that.
+        """
+        cookies = self._save_session()
+        if self._open_session is not None:
+            self._sent_session = dict(self._open_session), cookies
+        return [("Set-Cookie", cookie) for cookie in cookies]
+
+    def save_session_late(self) -> None:
+        """Save the session at the end, where that needs no cookie."""
+        cookies = self._save_session()
+        session = self._open_session
+        if session is None or not cookies:
+            return
+        before, sent = self._sent_session or ({}, [])
+        known = {*(cookie.partition(";")[0] for cookie in sent), *_pairs(self.request)}
+        if dict(session) != before and any(c.partition(";")[0] not in known for c in cookies):
+            self.app.logger.warning(
+                "The session was changed after the WebSocket %s was accepted, when its cookie can"
+                " no longer be sent: the change is lost. Change it before accept(), or keep"
+                " sessions on the server.",
+                self.request.path,
+            )
+
+    def _save_session(self) -> list[str]:
+        session, interface = self._open_session, self.app.session_interface
+        if session is None or interface.is_null_session(session):
+            return []
+        response = self.app.response_class()
+        interface.save_session(self.app, session, response)
+        cookies: list[str] = response.headers.getlist("Set-Cookie")
+        return cookies
+
+
+def _pairs(request: Request) -> Iterator[str]:
+    """Yield the cookies of a request, each with its name."""
+    for pair in request.environ.get("HTTP_COOKIE", "").split(";"):
+        yield pair.strip()
 
 
 class ContextStream:
@@ -356,6 +498,8 @@ class ContextStream:
         # What is current inside; the steps may push contexts of their own and keep them.
         self._current = (request_ctx, app_ctx)
         self._open = True
+        #: Whether a step waits for asynchronous code.
+        self.is_asynchronous = is_asynchronous(steps)
         request_ctx._holders += 1
         app_ctx._holders += 1
 
@@ -437,6 +581,28 @@ def after_this_request(
     return f
 
 
+def after_this_response(f: F) -> F:
+    """Call a function in the background, once the response to this request has been sent.
+
+    It is called without arguments, as :meth:`Flask.add_background_task` calls functions.
+
+    :param f: the function, or a coroutine function.
+    :returns: *f*, so that this works as a decorator.
+    :raises RuntimeError: outside a request.
+
+    .. code-block:: python
+
+        @app.post("/orders")
+        def order():
+            @after_this_response
+            def notify():
+                mail.send(...)
+            return "Thank you", 202
+    """
+    _current_request_ctx("after_this_response").app.add_background_task(f)
+    return f
+
+
 def copy_current_request_context(f: F) -> F:
     """Make a function run in a copy of the current request context, in a thread or greenlet.
 
@@ -449,6 +615,30 @@ def copy_current_request_context(f: F) -> F:
         with ctx:
             return ctx.app.ensure_sync(f)(*args, **kwargs)
 
+    return t.cast(F, update_wrapper(wrapper, f))
+
+
+def copy_current_websocket_context(f: F) -> F:
+    """Make a function run in a copy of the current WebSocket's context.
+
+    In a thread it is needed; a task that a handler makes sees the context anyway.
+
+    :param f: a function or a coroutine function.
+    :raises RuntimeError: outside a WebSocket.
+    """
+    if not has_websocket_context():
+        raise unbound_error(NO_WEBSOCKET_MESSAGE)
+    ctx = _cv_request.get().copy()
+
+    async def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        with ctx:
+            return await f(*args, **kwargs)
+
+    def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        with ctx:
+            return f(*args, **kwargs)
+
+    wrapper: t.Any = run if iscoroutinefunction(f) else call
     return t.cast(F, update_wrapper(wrapper, f))
 
 
@@ -465,6 +655,11 @@ def _current_request_ctx(caller: str) -> RequestContext:
 def has_request_context() -> bool:
     """Return whether a request is being handled here."""
     return _cv_request.get(None) is not None
+
+
+def has_websocket_context() -> bool:
+    """Return whether a WebSocket is being handled here."""
+    return isinstance(_cv_request.get(None), WebsocketContext)
 
 
 def has_app_context() -> bool:

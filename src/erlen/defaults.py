@@ -79,5 +79,54 @@ ERLEN_DEFAULTS: ImmutableDict[str, t.Any] = ImmutableDict(
                 "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
             }
         ),
+        # Browsers say where a request comes from; what they say cannot be forged by a page, and
+        # needs no token in it. The token decides where they are silent.
+        "WTF_CSRF_FETCH_METADATA": True,
+        # No page can make a browser send such a header in a visitor's name, as it does a cookie.
+        "WTF_CSRF_EXEMPT_BEARER": True,
+        # A program that speaks JSON cannot read an HTML page that says what is wrong.
+        "WTF_CSRF_JSON_ERRORS": True,
+        # The same secret in each compressed response can be guessed by its length (BREACH).
+        "WTF_CSRF_MASK_TOKENS": True,
+        # Fields read text. A number or an object, taken as it is, makes validators raise.
+        "WTF_FLATTEN_JSON": True,
+        # Seconds. A captcha service that does not answer must not hold workers for ever.
+        "RECAPTCHA_TIMEOUT": 10,
+        # Engines of erlen.db. A connection that the server has closed meanwhile is found out, for
+        # one small round trip, and replaced; otherwise a restart of the database fails the first
+        # request of each pooled connection. A request that gets no connection gives up before
+        # the servers in front do (usually 30 seconds).
+        "SQLALCHEMY_ENGINE_DEFAULTS": ImmutableDict({"pool_pre_ping": True, "pool_timeout": 10}),
+        # The drivers that the extras bring, for URLs that name none ("postgresql://…").
+        "SQLALCHEMY_DRIVERS": ImmutableDict(
+            {
+                "postgres": "postgresql+psycopg",
+                "postgresql": "postgresql+psycopg",
+                "mysql": "mysql+pymysql",
+                "mariadb": "mariadb+pymysql",
+            }
+        ),
+        # SQLite's own defaults are from before the Web: readers and writers lock each other out,
+        # and foreign keys are not looked at. Writers wait for each other up to busy_timeout
+        # milliseconds.
+        "SQLALCHEMY_SQLITE_PRAGMAS": ImmutableDict(
+            {"journal_mode": "WAL", "foreign_keys": "ON", "busy_timeout": 10_000}
+        ),
+        # Transactions take the write lock with the first statement that writes. Taken later, it
+        # is refused at once where somebody else wrote in between.
+        "SQLALCHEMY_SQLITE_BEGIN": "IMMEDIATE",
+        # Values that a database cannot hold are answered with 400, a database that is down or full
+        # with 503, instead of 500.
+        "SQLALCHEMY_ERROR_RESPONSES": True,
+        # Warn of N+1 queries in debug mode and in tests.
+        "SQLALCHEMY_N_PLUS_ONE": "auto",
+        # On an event loop, db.session uses the asynchronous driver, and other requests go on.
+        "SQLALCHEMY_COOPERATIVE": True,
+        # Migrations by erlen.migrate notice changed server defaults too.
+        "MIGRATE_COMPARE_SERVER_DEFAULT": True,
+        # An upgrade looks for what fails on rows or loses data before it begins.
+        "MIGRATE_LINT": True,
+        # Seconds. A statement that waits for a table keeps all others waiting behind it.
+        "MIGRATE_LOCK_TIMEOUT": 10,
     }
 )

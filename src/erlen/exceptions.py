@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
+from werkzeug.exceptions import HTTPException
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,6 +29,51 @@ class ConfigError(TypeError, ValueError):
     It is a :exc:`ValueError`, which says what it means, and a :exc:`TypeError`, which is what
     Flask raises for environment variables that contradict each other.
     """
+
+
+class UpgradeRequired(HTTPException):
+    """The answer 426 to a plain HTTP request for a URL that is for WebSockets.
+
+    RFC 9110, section 15.5.22, wants the protocol in a header ``Upgrade`` as well. That belongs to
+    the connection, so servers set it, and PEP 3333 forbids it to applications.
+    """
+
+    code = 426
+    description = (
+        "This URL is for WebSockets: connect to it with the scheme ws:// or wss://. If that was"
+        " done, the request came as plain HTTP all the same, from a WSGI server or a proxy;"
+        " WebSockets need a server for ASGI or RSGI, such as Granian, uvicorn or Hypercorn, and a"
+        " proxy that passes them on."
+    )
+
+
+class Disconnect(Exception):
+    """The other side of a WebSocket is gone, or the WebSocket was closed.
+
+    ``websocket.receive()`` and ``websocket.send()`` raise it. A handler that lets it through ends
+    as one that returns: it is no error of the program.
+
+    :param code: the close code (RFC 6455, section 7.4); 1005 where the client sent none, 1006
+        where the connection was cut.
+    :param reason: the text that came with the code.
+
+    .. code-block:: python
+
+        try:
+            message = await websocket.receive()
+        except Disconnect as error:
+            print("gone:", error.code)
+            raise
+    """
+
+    def __init__(self, code: int = 1005, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"the WebSocket is closed (code {self.code}{reason})"
 
 
 class CookieTooLarge(ValueError):

@@ -27,7 +27,8 @@ from werkzeug.security import safe_join
 from werkzeug.utils import send_file as _send_with_werkzeug
 from werkzeug.wsgi import FileWrapper
 
-from .wrappers import Response, without_bad_dates
+from .headers import without_bad_dates
+from .wrappers import Response
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

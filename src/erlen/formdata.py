@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import typing as t
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from .datastructures import parse_values
+from .datastructures import no_values, parse_values
 from .multipart import Multipart
+
+if t.TYPE_CHECKING:
+    from .multipart import FileOpener
 
 _CHUNK = 64 * 1024
 
@@ -20,6 +22,9 @@ class FormParser(FormDataParser):
     It also limits the memory of forms that are not multipart: such a form is read whole, so
     ``MAX_FORM_MEMORY_SIZE`` limits all of it.
     """
+
+    #: What :attr:`erlen.Request.file_opener` was when the parser was made.
+    file_opener: FileOpener | None = None
 
     def _parse_multipart(
         self,
@@ -38,6 +43,7 @@ class FormParser(FormDataParser):
             content_length,
             self.max_form_memory_size,
             self.max_form_parts,
+            self.file_opener,
         )
         form.read()
         return stream, self.cls(form.fields), self.cls(form.files)
@@ -52,7 +58,7 @@ class FormParser(FormDataParser):
         limit = self.max_form_memory_size
         if limit is not None and (content_length or 0) > limit:
             raise RequestEntityTooLarge()
-        return stream, parse_values(read_limited(stream, limit), self.cls), self.cls()
+        return stream, parse_values(read_limited(stream, limit), self.cls), no_values(self.cls)
 
 
 def read_limited(stream: t.IO[bytes], limit: int | None) -> bytes:
@@ -64,12 +70,7 @@ def read_limited(stream: t.IO[bytes], limit: int | None) -> bytes:
     """
     if limit is None:
         return stream.read()
-    data = bytearray(stream.read(_CHUNK))
-    if len(data) < _CHUNK and isinstance(stream, io.BytesIO):
-        # PERF: a small body was read whole when the stream was made.
-        if len(data) > limit:
-            raise RequestEntityTooLarge()
-        return bytes(data)
+    data = bytearray()
     while len(data) <= limit:
         part = stream.read(_CHUNK)
         if not part:

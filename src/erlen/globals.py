@@ -13,6 +13,7 @@ from . import local
 from .app import Flask
 from .ctx import AppContext, RequestContext, _AppCtxGlobals
 from .sessions import SessionMixin
+from .websockets import SyncWebsocket, Websocket
 from .wrappers import Request
 
 _cv_app: ContextVar[AppContext] = local._cv_app
@@ -37,6 +38,10 @@ if t.TYPE_CHECKING:
 
     class SessionProxy(Proxy[SessionMixin], SessionMixin): ...
 
+    class SyncWebsocketProxy(Proxy[SyncWebsocket], SyncWebsocket): ...
+
+    class WebsocketProxy(Proxy[Websocket], Websocket): ...
+
 
 #: The current application context.
 app_ctx = t.cast("AppContextProxy", local.app_ctx)
@@ -50,3 +55,7 @@ request_ctx = t.cast("RequestContextProxy", local.request_ctx)
 request = t.cast("RequestProxy", local.request)
 #: The session of the current request.
 session = t.cast("SessionProxy", local.session)
+#: The current WebSocket. In a coroutine its methods are awaited; in a plain function they wait.
+websocket = t.cast("WebsocketProxy", local.websocket)
+#: The current WebSocket with methods that wait, whatever calls them; typed so, too.
+sync_websocket = t.cast("SyncWebsocketProxy", local.sync_websocket)

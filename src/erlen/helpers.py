@@ -7,7 +7,7 @@ import importlib.util
 import os
 import sys
 import typing as t
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from functools import update_wrapper
 
@@ -19,6 +19,7 @@ from .ctx import ContextStream
 from .local import _cv_app, _cv_request, active_app, active_request_ctx
 from .names import _split_blueprint_path as _split_blueprint_path
 from .signals import message_flashed
+from .streams import AsyncParts
 
 if t.TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -57,12 +58,27 @@ def stream_with_context(
 
 @t.overload
 def stream_with_context(
+    generator_or_function: AsyncIterator[t.AnyStr],
+) -> Iterator[t.AnyStr]: ...
+
+
+@t.overload
+def stream_with_context(
     generator_or_function: Callable[..., Iterator[t.AnyStr]],
 ) -> Callable[..., Iterator[t.AnyStr]]: ...
 
 
+@t.overload
 def stream_with_context(
-    generator_or_function: Iterator[t.AnyStr] | Callable[..., Iterator[t.AnyStr]],
+    generator_or_function: Callable[..., AsyncIterator[t.AnyStr]],
+) -> Callable[..., Iterator[t.AnyStr]]: ...
+
+
+def stream_with_context(
+    generator_or_function: Iterator[t.AnyStr]
+    | AsyncIterator[t.AnyStr]
+    | Callable[..., Iterator[t.AnyStr]]
+    | Callable[..., AsyncIterator[t.AnyStr]],
 ) -> Iterator[t.AnyStr] | Callable[..., Iterator[t.AnyStr]]:
     """Keep the request context for a generator that makes the body of a response.
 
@@ -70,8 +86,8 @@ def stream_with_context(
     ``g`` are gone. With it, the teardown functions run when the stream ends, also when it ends
     because the client went away.
 
-    :param generator_or_function: an iterator, or a function that returns one, for use as a
-        decorator.
+    :param generator_or_function: an iterator, asynchronous or not, or a function that returns
+        one, for use as a decorator.
     :returns: an iterator of the same parts, or a function that returns one.
     :raises RuntimeError: where no request is being handled.
 
@@ -85,7 +101,9 @@ def stream_with_context(
                     yield ",".join(row) + "\\n"
             return generate(), {"Content-Type": "text/csv"}
     """
-    if callable(generator_or_function) and not hasattr(generator_or_function, "__iter__"):
+    if callable(generator_or_function) and not (
+        hasattr(generator_or_function, "__iter__") or hasattr(generator_or_function, "__aiter__")
+    ):
         function = generator_or_function
 
         def decorator(*args: t.Any, **kwargs: t.Any) -> Iterator[t.AnyStr]:
@@ -99,7 +117,11 @@ def stream_with_context(
             "'stream_with_context' can only be used when a request context is active,"
             " such as in a view function."
         )
-    steps = iter(t.cast("Iterator[t.AnyStr]", generator_or_function))
+    parts: t.Any = generator_or_function
+    if hasattr(parts, "__aiter__"):
+        steps: t.Any = AsyncParts(parts, request_ctx.app.async_to_sync)
+    else:
+        steps = iter(parts)
     return ContextStream(steps, request_ctx, _cv_app.get())
 
 
@@ -339,3 +361,20 @@ def get_root_path(import_name: str) -> str:
             " where its files are."
         )
     return os.path.dirname(os.path.abspath(filename))
+
+
+def _default_template_ctx_processor() -> dict[str, t.Any]:
+    """Give templates ``g`` and ``request``, the objects in place of the proxies.
+
+    Not ``session``: to read it from the context here would open it, and note it as accessed, for
+    every template that is rendered. It is among the globals of the environment, as a proxy, which
+    does so when the template uses it.
+    """
+    values: dict[str, t.Any] = {}
+    app_context = _cv_app.get(None)
+    if app_context is not None:
+        values["g"] = app_context.g
+    request_context = _cv_request.get(None)
+    if request_context is not None:
+        values["request"] = request_context.request
+    return values

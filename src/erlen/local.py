@@ -9,7 +9,6 @@ import typing as t
 from contextvars import ContextVar
 from operator import attrgetter
 
-import jinja2
 import werkzeug
 from werkzeug.local import LocalProxy as WerkzeugProxy
 
@@ -44,6 +43,13 @@ hook; in a test or a script, run it inside a block:
         ...
 """
 
+NO_WEBSOCKET_MESSAGE = """\
+Working outside of a WebSocket.
+
+The code that ran needs the current WebSocket, and none is active here. Call it from a handler that
+is registered with @app.websocket(), or from a hook for WebSockets, such as @app.before_websocket.
+"""
+
 
 def unbound_error(message: str) -> RuntimeError:
     """Return the error for code that needs a context where there is none.
@@ -63,13 +69,16 @@ def unbound_error(message: str) -> RuntimeError:
 
 def _is_inside(filename: str) -> bool:
     """Return whether a file belongs to the framework or to what it is made of."""
-    return filename.startswith(_OWN_FOLDERS)
+    jinja2 = sys.modules.get("jinja2")
+    folders = _OWN_FOLDERS if jinja2 is None else (*_OWN_FOLDERS, _folder(str(jinja2.__file__)))
+    return filename.startswith(folders)
 
 
-_OWN_FOLDERS = tuple(
-    os.path.dirname(filename) + os.sep
-    for filename in (__file__, str(werkzeug.__file__), str(jinja2.__file__))
-)
+def _folder(filename: str) -> str:
+    return os.path.dirname(filename) + os.sep
+
+
+_OWN_FOLDERS = (_folder(__file__), _folder(str(werkzeug.__file__)))
 
 
 class LocalProxy(WerkzeugProxy[T]):
@@ -91,7 +100,7 @@ class LocalProxy(WerkzeugProxy[T]):
         getter = _make_getter(variable, name, unbound_message)
         # A class always gets a docstring of its own, which would hide that of the object.
         names = {"__slots__": (), "__doc__": vars(WerkzeugProxy)["__doc__"]}
-        made = type(cls.__name__, (cls,), {**names, **_quick_methods(getter)})
+        made = type(cls.__name__, (cls,), {**names, **_quick_methods(variable, name, getter)})
         proxy: LocalProxy[T] = object.__new__(made)
         object.__setattr__(proxy, "_get_current_object", getter)
         return proxy
@@ -123,25 +132,36 @@ def _make_getter(
     return get_current_object
 
 
-def _quick_methods(getter: Callable[[], t.Any]) -> dict[str, Callable[..., t.Any]]:
+def _quick_methods(
+    variable: ContextVar[t.Any], name: str | None, getter: Callable[[], t.Any]
+) -> dict[str, Callable[..., t.Any]]:
     """Return the most frequent uses of a proxy, as methods that hold what they need.
 
     PERF: the base class looks each of them up through a descriptor that builds a function first.
     The names of the proxy itself are told apart before, because ``__getattr__`` would only be
     called after an exception was made.
+
+    :param variable: the variable that the proxy reads.
+    :param name: the attribute of its value that the proxy stands for; ``None`` for the value.
+    :param getter: returns what the proxy stands for, or raises the error that teaches.
     """
     own = object.__getattribute__
+    get = variable.get
+    pick = _itself if name is None else attrgetter(name)
 
     def __getattribute__(self: t.Any, name: str) -> t.Any:
         if name in _OWN_NAMES:
             return own(self, name)
-        return getattr(getter(), name)
+        context = get(None)
+        return getattr(getter() if context is None else pick(context), name)
 
     def __setattr__(self: t.Any, name: str, value: t.Any) -> None:
-        setattr(getter(), name, value)
+        context = get(None)
+        setattr(getter() if context is None else pick(context), name, value)
 
     def __getitem__(self: t.Any, key: t.Any) -> t.Any:
-        return getter()[key]
+        context = get(None)
+        return (getter() if context is None else pick(context))[key]
 
     def __setitem__(self: t.Any, key: t.Any, value: t.Any) -> None:
         getter()[key] = value
@@ -179,3 +199,5 @@ g: LocalProxy[t.Any] = LocalProxy(_cv_app, "g", NO_APP_MESSAGE)
 request_ctx: LocalProxy[t.Any] = LocalProxy(_cv_request, None, NO_REQUEST_MESSAGE)
 request: LocalProxy[t.Any] = LocalProxy(_cv_request, "request", NO_REQUEST_MESSAGE)
 session: LocalProxy[t.Any] = LocalProxy(_cv_request, "session", NO_REQUEST_MESSAGE)
+websocket: LocalProxy[t.Any] = LocalProxy(_cv_request, "websocket", NO_WEBSOCKET_MESSAGE)
+sync_websocket: LocalProxy[t.Any] = LocalProxy(_cv_request, "sync_websocket", NO_WEBSOCKET_MESSAGE)

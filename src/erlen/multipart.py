@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     StreamFactory: t.TypeAlias = Callable[..., t.IO[bytes]]
+    FileOpener: t.TypeAlias = Callable[[str, str, str | None], t.IO[bytes] | None]
 
 # PERF: twice as much gains nothing; half as much costs 4% of an upload of 1 MiB.
 _CHUNK = 256 * 1024
@@ -50,6 +51,8 @@ class Multipart:
     :param content_length: the length of the body, if it is known.
     :param max_field_size: how many bytes a field that is no file may have.
     :param max_parts: how many fields and files there may be.
+    :param file_opener: asked first what a file is written to, with the names of its field and of
+        the file and its content type; where it returns ``None``, *stream_factory* decides.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Multipart:
         content_length: int | None = None,
         max_field_size: int | None = None,
         max_parts: int | None = None,
+        file_opener: FileOpener | None = None,
     ) -> None:
         self.fields: list[tuple[str, str]] = []
         self.files: list[tuple[str, FileStorage]] = []
@@ -68,6 +72,7 @@ class Multipart:
         self._content_length = content_length
         self._max_field_size = max_field_size
         self._max_parts = max_parts
+        self._file_opener = file_opener
 
         self._mark = b"--" + boundary
         # A delimiter that begins before the last so many bytes has its end among them.
@@ -137,13 +142,7 @@ class Multipart:
     def _read_file(
         self, name: str, filename: str, headers: list[tuple[str, str]], break_length: int
     ) -> bool:
-        length = _find(headers, "content-length") or ""
-        container = self._stream_factory(
-            total_content_length=self._content_length,
-            filename=filename,
-            content_type=_find(headers, "content-type"),
-            content_length=int(length) if _LENGTH.fullmatch(length) else 0,
-        )
+        container = self._open_file(name, filename, headers)
         self.files.append((name, FileStorage(container, filename, name, headers=Headers(headers))))
         write: Callable[[t.Any], t.Any] = container.write
         if type(container) not in _TAKES_VIEWS:
@@ -152,6 +151,21 @@ class Multipart:
         is_last = self._copy_part(break_length, write)
         container.seek(0)
         return is_last
+
+    def _open_file(self, name: str, filename: str, headers: list[tuple[str, str]]) -> t.IO[bytes]:
+        """Return what a file is written to."""
+        content_type = _find(headers, "content-type")
+        if self._file_opener is not None:
+            opened = self._file_opener(name, filename, content_type)
+            if opened is not None:
+                return opened
+        length = _find(headers, "content-length") or ""
+        return self._stream_factory(
+            total_content_length=self._content_length,
+            filename=filename,
+            content_type=content_type,
+            content_length=int(length) if _LENGTH.fullmatch(length) else 0,
+        )
 
     def _read_headers(self) -> tuple[bytes, int]:
         """Return the headers of a part, up to the break that ends the blank line after them.

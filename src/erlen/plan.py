@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 
 from .names import _split_blueprint_path
 from .registry import Registry
@@ -25,7 +26,7 @@ class PlanTable:
     sees by that that it must look again.
     """
 
-    __slots__ = ("handlers", "plans", "processors", "teardown_appcontext")
+    __slots__ = ("handlers", "loops", "plans", "processors", "teardown_appcontext")
 
     def __init__(self) -> None:
         self.plans: dict[str | None, Plan] = {}
@@ -35,6 +36,8 @@ class PlanTable:
         self.processors: dict[tuple[str, ...], tuple[Hook, ...]] = {}
         #: The functions of ``teardown_appcontext``, ready to be called, last first.
         self.teardown_appcontext: tuple[Hook, ...] | None = None
+        #: Whether requests run on an event loop; see :mod:`erlen.gateway.choice`.
+        self.loops: int | None = None
 
 
 class Plan:
@@ -49,6 +52,7 @@ class Plan:
         "after",
         "before",
         "endpoint",
+        "on_loop",
         "preprocessors",
         "table",
         "teardown",
@@ -79,6 +83,8 @@ class Plan:
         )
         view = app.view_functions.get(endpoint)
         self.view: Hook | None = None if view is None else ready(view)
+        #: Whether a server with an event loop runs a request to the endpoint on it.
+        self.on_loop: bool = app._runs_on_loop(endpoint, names)
         #: Lists that can change unseen, each with a copy of what it held.
         self.watched = [
             pair
@@ -94,6 +100,31 @@ class Plan:
     def is_stale(self) -> bool:
         """Return whether a list that nobody announces changes of has changed."""
         return any(list(current) != copy for current, copy in self.watched)
+
+
+def is_coroutine_function(func: t.Any) -> bool:
+    """Return whether calling a function, or what it wraps, makes a coroutine.
+
+    A decorator that runs a coroutine function by ``ensure_sync`` is synchronous itself, and so is
+    the view function that a class with asynchronous methods makes.
+
+    :param func: a view, a hook or a handler.
+    """
+    seen = set()
+    while func is not None and id(func) not in seen:
+        call = getattr(type(func), "__call__", None)  # noqa: B004 (the method itself is wanted)
+        if iscoroutinefunction(func) or iscoroutinefunction(call):
+            return True
+        seen.add(id(func))
+        view_class = getattr(func, "view_class", None)
+        if view_class is not None:
+            names = (
+                "dispatch_request",
+                *map(str.lower, getattr(view_class, "methods", None) or ()),
+            )
+            return any(iscoroutinefunction(getattr(view_class, name, None)) for name in names)
+        func = getattr(func, "__wrapped__", getattr(func, "func", None))
+    return False
 
 
 def blueprint_names(endpoint: str | None) -> tuple[str, ...]:

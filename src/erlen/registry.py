@@ -133,3 +133,18 @@ class Registry(defaultdict[t.Any, t.Any]):
 def handler_registry(on_change: OnChange) -> Registry:
     """Return a registry of error handlers: scope, then status code, then exception class."""
     return Registry(on_change, lambda change: Registry(change, lambda inner: Registry(inner, None)))
+
+
+def call_all(functions: t.Iterable[Callable[..., t.Any]], exc: BaseException | None) -> None:
+    """Call each function with *exc*, then raise the first exception that one of them raised."""
+    first: BaseException | None = None
+    for function in functions:
+        try:
+            function(exc)
+        except BaseException as error:
+            if first is None:
+                first = error
+            else:
+                first.add_note(f"Then {function!r} raised {error!r}.")
+    if first is not None:
+        raise first

@@ -12,18 +12,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import update_wrapper
 
-from jinja2 import BaseLoader, FileSystemLoader
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from .commands import AppGroup
-from .helpers import get_root_path, send_from_directory
+from .helpers import _default_template_ctx_processor, get_root_path, send_from_directory
 from .lazy import lazy
 from .local import active_app
 from .names import _endpoint_from_view_func as _endpoint_from_view_func
 from .registry import HookList, Registry, handler_registry
-from .templating import _default_template_ctx_processor
 
 if t.TYPE_CHECKING:
+    from jinja2 import BaseLoader
+
     from . import typing as ft
     from .wrappers import Response
 
@@ -42,6 +42,8 @@ T_url_value_preprocessor = t.TypeVar(
     "T_url_value_preprocessor", bound="ft.URLValuePreprocessorCallable"
 )
 T_route = t.TypeVar("T_route", bound="ft.RouteCallable")
+T_websocket = t.TypeVar("T_websocket", bound="ft.WebsocketCallable")
+T_after_websocket = t.TypeVar("T_after_websocket", bound="ft.AfterWebsocketCallable")
 
 
 def setupmethod(f: F) -> F:
@@ -104,6 +106,18 @@ class Scaffold:
         ] = Registry(changed)
         #: Functions to call when a request's context goes, by scope.
         self.teardown_request_funcs: dict[ft.AppOrBlueprintKey, list[ft.TeardownCallable]] = (
+            Registry(changed)
+        )
+        #: Functions to call before each WebSocket's handler, by scope.
+        self.before_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.BeforeRequestCallable]] = (
+            Registry(changed)
+        )
+        #: Functions to call after each WebSocket's handler, by scope.
+        self.after_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.AfterWebsocketCallable]] = (
+            Registry(changed)
+        )
+        #: Functions to call when a WebSocket's context goes, by scope.
+        self.teardown_websocket_funcs: dict[ft.AppOrBlueprintKey, list[ft.TeardownCallable]] = (
             Registry(changed)
         )
         #: Functions that add to the variables of each template, by scope.
@@ -212,6 +226,9 @@ class Scaffold:
         """The loader for the template folder; ``None`` where there is none."""
         if self.template_folder is None:
             return None
+        # PERF: importing Jinja takes a sixth of the time that importing the framework would.
+        from jinja2 import FileSystemLoader
+
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 
     def _method_route(
@@ -280,6 +297,47 @@ class Scaffold:
         raise TypeError(f"{type(self).__name__} does not define 'add_url_rule'.")
 
     @setupmethod
+    def websocket(self, rule: str, **options: t.Any) -> Callable[[T_websocket], T_websocket]:
+        """Make the decorated function the handler of the WebSockets of a URL.
+
+        :param rule: the URL, with variables such as ``<room>``.
+        :param options: ``endpoint``, ``defaults`` and what else :meth:`add_websocket` takes.
+
+        .. code-block:: python
+
+            @app.websocket("/echo")
+            async def echo() -> None:
+                async for message in websocket:
+                    await websocket.send(message)
+        """
+
+        def decorator(f: T_websocket) -> T_websocket:
+            endpoint = options.pop("endpoint", None)
+            self.add_websocket(rule, endpoint, f, **options)
+            return f
+
+        return decorator
+
+    @setupmethod
+    def add_websocket(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: ft.WebsocketCallable | None = None,
+        **options: t.Any,
+    ) -> None:
+        """Add a URL rule for WebSockets, and a handler for it.
+
+        :param rule: the URL, with variables such as ``<room>``.
+        :param endpoint: the name to build the URL by; by default the handler's.
+        :param view_func: the handler, called with the values of the URL's variables.
+        :param options: further arguments of :meth:`add_url_rule`.
+        """
+        options.setdefault("provide_automatic_options", False)
+        handler: t.Any = view_func
+        self.add_url_rule(rule, endpoint, handler, websocket=True, **options)
+
+    @setupmethod
     def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Make the decorated function the view of an endpoint whose rule was added without one.
 
@@ -322,6 +380,37 @@ class Scaffold:
             raise; where it does, the other functions are called all the same.
         """
         self.teardown_request_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def before_websocket(self, f: T_before_request) -> T_before_request:
+        """Call a function before each WebSocket's handler, and before the handshake.
+
+        What it returns, if not ``None``, is sent as the answer in the place of the handshake.
+        Functions of :meth:`before_request` are not called for WebSockets.
+
+        :param f: called without arguments.
+        """
+        self.before_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def after_websocket(self, f: T_after_websocket) -> T_after_websocket:
+        """Call a function when a WebSocket's handler has ended.
+
+        :param f: called with the response where the handshake was refused with one, and with
+            ``None`` where it was not; returns that or another response.
+        """
+        self.after_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def teardown_websocket(self, f: T_teardown) -> T_teardown:
+        """Call a function when a WebSocket's context goes, whatever happened before.
+
+        :param f: called with the exception that ended the handler, or ``None``.
+        """
+        self.teardown_websocket_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod

@@ -24,13 +24,20 @@ from .lazy import lazy
 from .local import _cv_app, _cv_request
 from .logging import create_logger
 from .names import _endpoint_from_view_func
-from .plan import PlanTable, blueprint_names, collect, has_foreign_handlers
+from .plan import (
+    Plan,
+    PlanTable,
+    blueprint_names,
+    collect,
+    has_foreign_handlers,
+    is_coroutine_function,
+)
 from .registry import HookList, Registry, handler_registry
 from .routing import BuildError, EnvironAdapter, Map, RoutingException, Rule
 from .routing.environ import decode
 from .scaffold import Scaffold, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .templating import DispatchingJinjaLoader, Environment
+from .websockets import Websocket
 from .wrappers import KNOWN_HOSTS, Request, Response
 
 if t.TYPE_CHECKING:
@@ -40,7 +47,10 @@ if t.TYPE_CHECKING:
     from .blueprints import Blueprint
     from .ctx import RequestContext
     from .routing import MapAdapter
+    from .templating import DispatchingJinjaLoader, Environment
 
+T_serving = t.TypeVar("T_serving", bound="ft.ServingCallable")
+T_while_serving = t.TypeVar("T_while_serving", bound="ft.WhileServingCallable")
 T_shell_context_processor = t.TypeVar(
     "T_shell_context_processor", bound="ft.ShellContextProcessorCallable"
 )
@@ -57,6 +67,9 @@ _REGISTRIES: dict[str, Callable[[Callable[[], None]], Registry]] = {
     "before_request_funcs": Registry,
     "after_request_funcs": Registry,
     "teardown_request_funcs": Registry,
+    "before_websocket_funcs": Registry,
+    "after_websocket_funcs": Registry,
+    "teardown_websocket_funcs": Registry,
     "template_context_processors": Registry,
     "url_value_preprocessors": Registry,
     "url_default_functions": Registry,
@@ -75,6 +88,19 @@ def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
     return timedelta(seconds=value)
 
 
+class _DefaultEnvironment:
+    """Stands for the class of template environments until it is read.
+
+    PERF: it stands on Jinja, whose import takes a sixth of the time that importing the framework
+    would, and an application without templates never needs it.
+    """
+
+    def __get__(self, obj: t.Any, owner: type[t.Any]) -> type[Environment]:
+        from .templating import Environment
+
+        return Environment
+
+
 class App(Scaffold):
     """The part of an application that does not depend on how requests come in.
 
@@ -83,8 +109,8 @@ class App(Scaffold):
 
     #: The class of :attr:`aborter`.
     aborter_class = Aborter
-    #: The class of :attr:`jinja_env`.
-    jinja_environment = Environment
+    #: The class of :attr:`jinja_env`; :class:`erlen.templating.Environment`.
+    jinja_environment: type[Environment] = t.cast(t.Any, _DefaultEnvironment())
     #: The class of ``g``.
     app_ctx_globals_class = _AppCtxGlobals
     #: The class of :attr:`config`.
@@ -99,6 +125,8 @@ class App(Scaffold):
     url_map_class = Map
     #: The class of ``request``.
     request_class: type[Request] = Request
+    #: The class of ``websocket``, which is ``request`` too while a WebSocket is handled.
+    websocket_class: type[Websocket] = Websocket
     #: The class of responses.
     response_class: type[Response] = Response
     #: How sessions are opened and saved.
@@ -121,6 +149,7 @@ class App(Scaffold):
     # Whether matching takes a URL adapter; worked out when one of _MATCHING is set.
     _needs_adapter = True
     _plans: PlanTable
+    _is_to_start: bool
 
     def __init__(
         self,
@@ -176,6 +205,16 @@ class App(Scaffold):
         self.url_map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self._got_first_request = False
+        #: Functions to call before a worker serves its first request.
+        self.before_serving_funcs: list[ft.ServingCallable] = []
+        #: Generator functions that run around the time in which a worker serves.
+        self.while_serving_gens: list[ft.WhileServingCallable] = []
+        #: Functions to call when a worker has served its last request.
+        self.after_serving_funcs: list[ft.ServingCallable] = []
+        # Whether functions wait to be called before the first request of this worker.
+        self._is_to_start = False
+        # Which endpoints are marked as cooperative, or as not cooperative.
+        self._cooperative: dict[str, bool] = {}
         # The prefixes that blueprints own, longest first, with the blueprint's name and subdomain.
         self._owned_prefixes: list[tuple[str, str, str | None]] = []
         self.cli.name = self.name
@@ -289,6 +328,8 @@ class App(Scaffold):
 
     def create_global_jinja_loader(self) -> DispatchingJinjaLoader:
         """Return the loader that looks in the application's folder, then in the blueprints'."""
+        from .templating import DispatchingJinjaLoader
+
         return DispatchingJinjaLoader(self)
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
@@ -366,11 +407,13 @@ class App(Scaffold):
         :param view_func: the view; it may be added later with :meth:`endpoint`.
         :param provide_automatic_options: whether ``OPTIONS`` is answered without the view.
         :param options: ``methods``, ``defaults``, ``subdomain``, ``host``, ``strict_slashes`` and
-            what else :class:`~erlen.routing.Rule` takes.
+            what else :class:`~erlen.routing.Rule` takes; ``cooperative=True`` runs a synchronous
+            view on the event loop, where there is one, instead of in a worker thread.
         :raises AssertionError: where the endpoint has another view already.
         """
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)
+        cooperative = options.pop("cooperative", None)
         methods = options.pop("methods", None)
         if methods is None:
             methods = getattr(view_func, "methods", None) or ("GET",)
@@ -396,6 +439,9 @@ class App(Scaffold):
         )
         rule_object.provide_automatic_options = provide_automatic_options
         self.url_map.add(rule_object)
+        if cooperative is not None:
+            self._cooperative[endpoint] = bool(cooperative)
+            self._registry_changed()
         if view_func is not None:
             self._add_view(endpoint, view_func)
 
@@ -407,6 +453,35 @@ class App(Scaffold):
             raise AssertionError(
                 f"View function mapping is overwriting an existing endpoint function: {endpoint}"
             )
+
+    def _plan_for(self, endpoint: str | None) -> Plan:
+        """Return the plan of an endpoint, making it where there is none that is valid."""
+        table = self._plans
+        plan = table.plans.get(endpoint)
+        if plan is None or (plan.watched and plan.is_stale()):
+            plan = table.plans[endpoint] = Plan(self, table, endpoint)
+        return plan
+
+    def _runs_on_loop(self, endpoint: str | None, blueprints: t.Sequence[str]) -> bool:
+        """Return whether a request to an endpoint runs on the event loop, where there is one."""
+        scopes = (*blueprints, None)
+        functions = [
+            *self.teardown_appcontext_funcs,
+            *collect(self.url_value_preprocessors, scopes),
+            *collect(self.before_request_funcs, scopes),
+            *collect(self.after_request_funcs, scopes),
+            *collect(self.teardown_request_funcs, scopes),
+        ]
+        view = self.view_functions.get(endpoint)  # type: ignore[arg-type]
+        if any(map(is_coroutine_function, (view, *functions))):
+            return True
+        if view is None or endpoint is None:
+            # No code of the application runs, so none can block the loop.
+            return not functions and not any(map(len, self.error_handler_spec.values()))
+        cooperative = self._cooperative.get(endpoint)
+        if cooperative is None:
+            cooperative = bool(self.config.get("COOPERATIVE_VIEWS"))
+        return cooperative
 
     @setupmethod
     def template_filter(
@@ -476,6 +551,54 @@ class App(Scaffold):
         """
         self.teardown_appcontext_funcs.append(f)
         return f
+
+    @setupmethod
+    def before_serving(self, f: T_serving) -> T_serving:
+        """Call the decorated function once in each worker, before its first request.
+
+        It runs in an application context. A coroutine function runs on the loop that requests'
+        coroutines run on, so that a client or a pool made here can be used in all of them.
+
+        :param f: the function, called without arguments. What it raises keeps the worker from
+            serving.
+        """
+        self.before_serving_funcs.append(f)
+        self._is_to_start = True
+        return f
+
+    @setupmethod
+    def after_serving(self, f: T_serving) -> T_serving:
+        """Call the decorated function once in each worker, after its last request.
+
+        :param f: the function, called without arguments in an application context.
+        """
+        self.after_serving_funcs.append(f)
+        self._is_to_start = True
+        return f
+
+    @setupmethod
+    def while_serving(self, f: T_while_serving) -> T_while_serving:
+        """Run the decorated generator around the time in which a worker serves.
+
+        :param f: a generator function, asynchronous or not, that yields once: what stands before
+            runs before the first request, what stands after it when the worker ends.
+
+        .. code-block:: python
+
+            @app.while_serving
+            async def client():
+                async with httpx.AsyncClient() as app.http:
+                    yield
+        """
+        self.while_serving_gens.append(f)
+        self._is_to_start = True
+        return f
+
+    @property
+    def _has_service(self) -> bool:
+        return bool(
+            self.before_serving_funcs or self.while_serving_gens or self.after_serving_funcs
+        )
 
     @setupmethod
     def shell_context_processor(self, f: T_shell_context_processor) -> T_shell_context_processor:
@@ -646,6 +769,14 @@ class App(Scaffold):
         ):
             self._check_host(request)
         path: str = environ.get("PATH_INFO", "/")
+        early = environ.pop("erlen.match") if "erlen.match" in environ else None
+        if (
+            early is not None
+            and early[0] is url_map
+            and early[1] is path
+            and early[2] is environ["REQUEST_METHOD"]
+        ):
+            return t.cast("tuple[t.Any, dict[str, t.Any]]", early[3])
         if not path.isascii():
             path = decode(path)
         try:

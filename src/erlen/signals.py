@@ -29,6 +29,8 @@ request_finished = _signals.signal("request-finished")
 request_tearing_down = _signals.signal("request-tearing-down")
 #: Handling a request raised an exception that no handler took. Carries ``exception``.
 got_request_exception = _signals.signal("got-request-exception")
+#: A background task raised an exception. Carries ``exception``.
+got_background_exception = _signals.signal("got-background-exception")
 
 #: An application context became active.
 appcontext_pushed = _signals.signal("appcontext-pushed")
@@ -39,3 +41,13 @@ appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
 
 #: A message was flashed. Carries ``message`` and ``category``.
 message_flashed = _signals.signal("message-flashed")
+
+#: A WebSocket's context is active and its handler is about to be called.
+websocket_started = _signals.signal("websocket-started")
+#: A WebSocket's handler has ended. Carries ``response``: the answer where the handshake was
+#: refused, and ``None`` otherwise.
+websocket_finished = _signals.signal("websocket-finished")
+#: A WebSocket's context goes away. Carries ``exc``, an exception or ``None``.
+websocket_tearing_down = _signals.signal("websocket-tearing-down")
+#: A WebSocket's handler raised an exception that no handler took. Carries ``exception``.
+got_websocket_exception = _signals.signal("got-websocket-exception")

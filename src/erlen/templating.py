@@ -15,8 +15,11 @@ from jinja2.tests import TESTS
 from jinja2.utils import LRUCache
 
 from . import debughelpers
+from .helpers import (
+    _default_template_ctx_processor as _default_template_ctx_processor,
+)
 from .helpers import stream_with_context
-from .local import _cv_app, _cv_request, current_app
+from .local import _cv_request, current_app
 from .signals import before_render_template, template_rendered
 
 if t.TYPE_CHECKING:
@@ -270,23 +273,6 @@ def _ask(loader: BaseLoader, environment: BaseEnvironment, name: str) -> Templat
         return loader.get_source(environment, name)
     except TemplateNotFound:
         return None
-
-
-def _default_template_ctx_processor() -> dict[str, t.Any]:
-    """Give templates ``g`` and ``request``, the objects in place of the proxies.
-
-    Not ``session``: to read it from the context here would open it, and note it as accessed, for
-    every template that is rendered. It is among the globals of the environment, as a proxy, which
-    does so when the template uses it.
-    """
-    values: dict[str, t.Any] = {}
-    app_context = _cv_app.get(None)
-    if app_context is not None:
-        values["g"] = app_context.g
-    request_context = _cv_request.get(None)
-    if request_context is not None:
-        values["request"] = request_context.request
-    return values
 
 
 def _load(app: Application, name: TemplateName) -> BaseTemplate:

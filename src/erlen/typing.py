@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -13,6 +22,12 @@ if t.TYPE_CHECKING:
 # The application object as modules below erlen.app see it. They cannot name its class without an
 # import cycle, and a stricter type here would make a user's override typed `app: Flask` an error.
 Application: t.TypeAlias = t.Any
+
+# What servers of ASGI 3 call an application with.
+ASGIScope: t.TypeAlias = MutableMapping[str, t.Any]
+ASGIMessage: t.TypeAlias = MutableMapping[str, t.Any]
+ASGIReceive: t.TypeAlias = Callable[[], Awaitable[ASGIMessage]]
+ASGISend: t.TypeAlias = Callable[[ASGIMessage], Awaitable[None]]
 
 # What a view may return as the body.
 ResponseValue = t.Union[
@@ -47,10 +62,19 @@ AppOrBlueprintKey = str | None
 AfterRequestCallable = (
     Callable[[ResponseClass], ResponseClass] | Callable[[ResponseClass], Awaitable[ResponseClass]]
 )
+# What a WebSocket's handler may return: an answer in the place of the handshake.
+WebsocketCallable = (
+    Callable[..., ResponseReturnValue | None] | Callable[..., Awaitable[ResponseReturnValue | None]]
+)
+AfterWebsocketCallable = (
+    Callable[[t.Any], "Response | None"] | Callable[[t.Any], Awaitable["Response | None"]]
+)
 BeforeFirstRequestCallable = Callable[[], None] | Callable[[], Awaitable[None]]
 BeforeRequestCallable = (
     Callable[[], ResponseReturnValue | None] | Callable[[], Awaitable[ResponseReturnValue | None]]
 )
+ServingCallable = Callable[[], None] | Callable[[], Awaitable[None]]
+WhileServingCallable = Callable[[], Iterator[None]] | Callable[[], AsyncIterator[None]]
 ShellContextProcessorCallable = Callable[[], dict[str, t.Any]]
 TeardownCallable = (
     Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from io import BytesIO
 
 from werkzeug.datastructures import (
     Authorization,
@@ -14,40 +15,59 @@ from werkzeug.datastructures import (
     MIMEAccept,
     MultiDict,
 )
-from werkzeug.exceptions import BadRequest, HTTPException, SecurityError
-from werkzeug.http import HTTP_STATUS_CODES, parse_accept_header, parse_date, parse_if_range_header
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    SecurityError,
+)
+from werkzeug.http import HTTP_STATUS_CODES, parse_accept_header, parse_if_range_header
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
-from werkzeug.wsgi import get_host
+from werkzeug.wsgi import ClosingIterator, get_host
 
-from .body import open_body
-from .datastructures import RequestHeaders, ResponseHeaders, parse_values
+from .body import open_body, start_body
+from .datastructures import (
+    ImmutableMultiDict,
+    RequestHeaders,
+    ResponseHeaders,
+    no_values,
+    parse_values,
+)
 from .formdata import FormParser, read_limited
 from .headers import (
-    CONTENT_TYPES,
-    HEADER_KINDS,
     KNOWN_TYPES,
     LENGTH,
     LOCATION,
+    TYPE_HEADERS,
     check_value,
     full_content_type,
-    header_kind,
+    headers_shape,
+    name_of,
     parseable,
+    read_date,
+    real_headers,
     refuse_bad_headers,
+    type_header,
+    value_of,
+    without_bad_dates,
 )
 from .lazy import lazy
-from .local import _cv_app
+from .local import _cv_app, active_app
 from .names import _split_blueprint_path
 from .routing.environ import decode, encode_host
+from .streams import AsyncParts, EncodedParts, encode_text, is_asynchronous
 
 if t.TYPE_CHECKING:
     from datetime import datetime, timedelta
     from http import HTTPStatus
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-    from werkzeug.datastructures import FileStorage, ImmutableMultiDict
+    from werkzeug.datastructures import FileStorage
+    from werkzeug.formparser import FormDataParser
 
+    from .multipart import FileOpener
     from .routing import Rule
 
 
@@ -58,26 +78,14 @@ KNOWN_HOSTS: set[str | None] = set()
 # A name, or an address in brackets; then, after a colon, the port. RFC 3986, 3.2.2, allows more
 # characters in names, but no host has them; a comma is two headers that the server has joined.
 # Names beyond ASCII pass: some clients send them.
-_HOST = re.compile(
-    r"(?:[A-Za-z0-9._~\-\x80-\U0010ffff]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
-)
+# PERF: letters, digits and "._~-" by what they are not. To compile a class of characters that
+# reaches beyond ASCII takes 5 ms.
+_HOST = re.compile(r"(?:[^\x00-,/:-@\[-^`{-}\x7f]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _MAX_PORT = 65535
 _GAPS = re.compile(r"[ \t]+")
 # What ends the name of a cookie, or one of its attributes (RFC 6265, section 5.2).
 _BAD_COOKIE_NAME = re.compile(r"[\x00-\x20\x7f;=,]")
 _BAD_ATTRIBUTE = re.compile(r"[\x00-\x1f\x7f;]")
-
-
-def read_date(value: str | None) -> datetime | None:
-    """Return the date in a header; ``None`` where it is none or beyond the calendar.
-
-    :param value: the header's value.
-    """
-    try:
-        return parse_date(value)
-    except OverflowError:
-        # A year, or an offset from UTC, of more than 31 bits.
-        return None
 
 
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -142,6 +150,8 @@ class Request(RequestBase):
 
     json_module: t.Any = _CurrentJSON()
     form_data_parser_class = FormParser
+    #: The class of the query, and of the fields and files of a form.
+    parameter_storage_class: type[MultiDict[str, t.Any]] = ImmutableMultiDict
 
     #: The rule that matched the URL; ``None`` before matching and where nothing matched.
     url_rule: Rule | None = None
@@ -150,14 +160,27 @@ class Request(RequestBase):
     #: Where matching failed, the exception to raise: 404, 405 or a redirect.
     routing_exception: HTTPException | None = None
 
+    #: Decides where the files of a form are written while it is read. It is called for each file,
+    #: with the name of the field, the name of the file as it was sent, and the content type that
+    #: was sent, if any; it returns what to write to, a binary file opened for writing and reading,
+    #: or ``None`` for a temporary file. What writing raises ends the reading of the form: an
+    #: exception of :mod:`werkzeug.exceptions` answers the request. Set it before the form is read.
+    file_opener: FileOpener | None = None
+
     shallow = False
     #: Whether a subclass leaves alone what says how forms are read.
     _has_plain_forms = True
+    #: Whether it leaves the stream of the body alone.
+    _has_plain_stream = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._has_plain_forms = all(
             getattr(cls, name) is getattr(Request, name) for name in _FORM_STEPS
+        )
+        cls._has_plain_stream = (
+            cls.stream is Request.stream
+            and cls._get_stream_for_parsing is Request._get_stream_for_parsing
         )
 
     def __init__(
@@ -166,6 +189,8 @@ class Request(RequestBase):
         # PERF: Werkzeug's initializer works out eight values; here each is made when it is read.
         self.environ = environ
         self.method = environ.get("REQUEST_METHOD", "GET").upper()
+        # Until Python 3.12 reading a default from the class takes five times as long.
+        self.url_rule = self.view_args = self.routing_exception = None
         if shallow:
             self.shallow = True
         elif populate_request:
@@ -368,7 +393,7 @@ class Request(RequestBase):
 
     def close(self) -> None:
         """Close the uploaded files."""
-        if self.__dict__.get("files"):
+        if "files" in self.__dict__ and self.files:
             super().close()
 
     @lazy
@@ -391,20 +416,28 @@ class Request(RequestBase):
         # PERF: the usual header, without taking it apart.
         return self.environ.get("CONTENT_TYPE") == "application/json" or super().is_json
 
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return the parser for this request's form."""
+        parser = super().make_form_data_parser()
+        if isinstance(parser, FormParser):
+            parser.file_opener = self.file_opener
+        return parser
+
     def _load_form_data(self) -> None:
         if "form" in self.__dict__:
             return
         content_type = self.environ.get("CONTENT_TYPE") or ""
         if (
             self._has_plain_forms
-            and content_type.partition(";")[0].lower() == _URLENCODED
+            and (
+                content_type == _URLENCODED or content_type.partition(";")[0].lower() == _URLENCODED
+            )
             and self.form_data_parser_class is FormParser
         ):
             # PERF: the same as the parser does, without making one.
-            stream = self._get_stream_for_parsing()
             storage: t.Any = self.parameter_storage_class
-            form = parse_values(read_limited(stream, self.max_form_memory_size), storage)
-            self.__dict__.update(stream=stream, form=form, files=storage())
+            form = parse_values(self._read_form(), storage)
+            self.__dict__.update(form=form, files=no_values(storage))
         else:
             super()._load_form_data()
         ctx = _cv_app.get(None)
@@ -412,6 +445,66 @@ class Request(RequestBase):
             return
         if self.mimetype != "multipart/form-data" and not self.files:
             ctx.app._explain_missing_enctype(self)
+
+    def _read_form(self) -> bytes:
+        """Return the body, as a form that is not multipart."""
+        limit = self.max_form_memory_size
+        body = self._read_small()
+        if body is None:
+            stream = self.__dict__["stream"] = self._get_stream_for_parsing()
+            return read_limited(stream, limit)
+        if limit is not None and len(body) > limit:
+            raise RequestEntityTooLarge()
+        return body
+
+    def _read_small(self) -> bytes | None:
+        """Return the whole body where nobody has begun to read it and it is small.
+
+        PERF: most bodies are, and need no stream to be read from.
+        """
+        attributes = self.__dict__
+        if (
+            "stream" in attributes
+            or "_cached_data" in attributes
+            or not self._has_plain_stream
+            or self.shallow
+        ):
+            return None
+        body = start_body(self.environ, self.max_content_length)
+        if type(body) is not bytes:
+            attributes["stream"] = body
+            return None
+        attributes["stream"] = BytesIO()
+        return body
+
+    @t.overload
+    def get_data(  # pyright: ignore[reportOverlappingOverload]  (the first one is the default)
+        self,
+        cache: bool = True,
+        as_text: t.Literal[False] = False,
+        parse_form_data: bool = False,
+    ) -> bytes: ...
+
+    @t.overload
+    def get_data(
+        self, cache: bool = True, as_text: t.Literal[True] = ..., parse_form_data: bool = False
+    ) -> str: ...
+
+    def get_data(
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> bytes | str:
+        """Return the body.
+
+        :param cache: keep it, so that it can be asked for again.
+        :param as_text: return it as text, with U+FFFD for what is no UTF-8.
+        :param parse_form_data: read the form first; where there is one, nothing is left here.
+        """
+        if cache and not parse_form_data:
+            body = self._read_small()
+            if body is not None:
+                self._cached_data = body
+                return body.decode(errors="replace") if as_text else body
+        return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload,no-any-return]
 
     def on_json_loading_failed(self, e: ValueError | None) -> t.Any:
         """Raise 415 where the body is no JSON by its type, 400 where it cannot be parsed.
@@ -454,13 +547,11 @@ class Response(ResponseBase):
 
     # PERF: what Werkzeug's initializer sets on each response stands here once.
     direct_passthrough = False
-    _status = "200 OK"
-    _status_code = 200
     #: Whether a subclass leaves alone all that :meth:`get_wsgi_response` may do in one step.
     _is_plain = True
-    #: How many headers were found right already, as long as there is no headers object: the type
-    #: and the length.
-    _checked_headers = 2
+    #: How many headers were found right already and have the length among them, as long as there
+    #: is no headers object.
+    _checked_headers = -1
     #: Whether a subclass leaves alone how responses are made, and made of other ones.
     _is_made_plainly = True
     #: Whether it leaves :meth:`set_data` alone, which the initializer may then do itself.
@@ -485,15 +576,18 @@ class Response(ResponseBase):
         content_type: str | None = None,
         direct_passthrough: bool = False,
     ) -> None:
+        # PERF: no headers object where none is given; most responses never need one.
+        header: tuple[str, str] | None = None
         if headers is None:
-            # PERF: no headers object, which most responses never need.
             if content_type is None:
                 if mimetype is None:
                     mimetype = self.default_mimetype
-                content_type = CONTENT_TYPES.get(mimetype) or full_content_type(mimetype)
-            elif content_type not in KNOWN_TYPES:
-                check_value("Content-Type", content_type)
-            self._header_list = [] if content_type is None else [("Content-Type", content_type)]
+                header = TYPE_HEADERS.get(mimetype) or type_header(mimetype)
+            else:
+                if content_type not in KNOWN_TYPES:
+                    check_value("Content-Type", content_type)
+                header = ("Content-Type", content_type)
+            self._header_list = [] if header is None else [header]
         else:
             self.headers = headers if isinstance(headers, Headers) else Headers(headers)
             has_type = "Content-Type" in self.headers
@@ -504,7 +598,9 @@ class Response(ResponseBase):
 
         if status is None:
             status = self.default_status
-        if status != 200:
+        if status == 200:
+            self._status, self._status_code = "200 OK", 200
+        else:
             line = _STATUS_LINES.get(status)
             if line is None or not self._is_plain:
                 self.status = status
@@ -513,14 +609,15 @@ class Response(ResponseBase):
         if direct_passthrough:
             self.direct_passthrough = True
 
-        if type(response) is str and headers is None and self._sets_data_plainly:
+        if type(response) is str and header is not None and self._sets_data_plainly:
             # PERF: set_data, for the most frequent kind of body.
             try:
                 data = response.encode()
             except UnicodeEncodeError:
                 data = encode_text(response)
             self.response = [data]
-            self._header_list.append(("Content-Length", str(len(data))))
+            self._header_list = [header, ("Content-Length", str(len(data)))]
+            self._checked_headers = 2
         elif response is None:
             self.response = []
         elif isinstance(response, (str, bytes, bytearray)):
@@ -536,6 +633,8 @@ class Response(ResponseBase):
 
     @lazy
     def _on_close(self) -> list[t.Callable[[], t.Any]]:
+        # It is not sent in one step then.
+        self._checked_headers = -1
         return []
 
     max_cookie_size: int = t.cast(t.Any, property(_max_cookie_size))
@@ -612,13 +711,23 @@ class Response(ResponseBase):
 
         :param environ: the WSGI environment of the request.
         """
-        body = self.response
+        body, status = self.response, self._status
         if self._is_plain and type(body) is list and self._status_code in _PLAIN_CODES:
-            headers = self._plain_headers(body)
+            attributes = self.__dict__
+            if (
+                "headers" not in attributes
+                and len(attributes["_header_list"]) == self._checked_headers
+                and len(body) == 1
+                and type(body[0]) is bytes
+            ):
+                # PERF: what the initializer put there, and default headers.
+                headers = attributes["_header_list"]
+            else:
+                headers = self._plain_headers(body)
             if headers is not None:
                 if environ["REQUEST_METHOD"] == "HEAD":
                     body = []
-                return body, self._status, headers
+                return body, status, headers
         refuse_bad_headers(real_headers(self))
         return super().get_wsgi_response(environ)
 
@@ -634,6 +743,20 @@ class Response(ResponseBase):
         body, status, headers = self.get_wsgi_response(environ)
         start_response(status, headers)
         return body
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> t.Iterable[bytes]:
+        """Return the body as the server takes it; an asynchronous one is waited for part by part.
+
+        :param environ: the WSGI environment of the request.
+        """
+        body: t.Any = self.response
+        if hasattr(body, "__aiter__"):
+            body = self.response = AsyncParts(body, active_app().async_to_sync)
+        elif not is_asynchronous(body):
+            return super().get_app_iter(environ)
+        if environ["REQUEST_METHOD"] == "HEAD" or self._status_code in {204, 304}:
+            return ClosingIterator((), self.close)
+        return EncodedParts(body, self.close)
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         """Return the headers as they are sent: with a length where it is known, URLs in ASCII.
@@ -679,105 +802,18 @@ class Response(ResponseBase):
         attributes = self.__dict__
         if attributes.get("_on_close"):
             return None
-        if "headers" in attributes:
-            headers = real_headers(self)._list
-        else:
-            headers = self._header_list
-            if len(headers) == self._checked_headers:
-                # PERF: what the initializer put there, and default headers.
-                return headers
-        has_length = not self.automatically_set_content_length
-        for name, value in headers:
-            kind = HEADER_KINDS.get(name)
-            if kind is None:
-                kind = header_kind(name)
-            if kind == LENGTH:
-                has_length = True
-            elif kind == LOCATION:
-                return None
-            if not (value.isascii() and value.isprintable()):
+        headers = real_headers(self)._list if "headers" in attributes else self._header_list
+        shape = headers_shape(tuple(map(name_of, headers)))
+        if shape == LOCATION:
+            return None
+        # PERF: all at once; which of them is bad is asked only where one is.
+        values = "".join(map(value_of, headers))
+        if not (values.isascii() and values.isprintable()):
+            for name, value in headers:
                 check_value(name, value)
-        if not has_length:
+        if shape != LENGTH and self.automatically_set_content_length:
             headers = [*headers, ("Content-Length", str(sum(map(len, body))))]
         return headers
-
-
-def without_bad_dates(environ: WSGIEnvironment) -> WSGIEnvironment:
-    """Return an environment without conditions whose dates cannot be read (RFC 9110, 13.1).
-
-    :param environ: the WSGI environment of a request.
-    :returns: the same, or a copy without such headers; the whole body is then sent.
-    """
-    if "HTTP_IF_MODIFIED_SINCE" not in environ and "HTTP_IF_RANGE" not in environ:
-        return environ
-    bad: set[str] = set()
-    if _is_unreadable(environ.get("HTTP_IF_MODIFIED_SINCE")):
-        bad.add("HTTP_IF_MODIFIED_SINCE")
-    if _is_unreadable(environ.get("HTTP_IF_RANGE")):
-        # The condition does not hold, so no part is sent.
-        bad |= {"HTTP_IF_RANGE", "HTTP_RANGE"}
-    return {key: value for key, value in environ.items() if key not in bad} if bad else environ
-
-
-def _is_unreadable(date: str | None) -> bool:
-    try:
-        parse_date(date)
-    except OverflowError:
-        return True
-    return False
-
-
-def real_headers(response: ResponseBase) -> Headers:
-    """Return the headers of a response as the object they should be."""
-    headers: object = response.headers
-    if isinstance(headers, Headers):
-        return headers
-    # An application has put a dictionary or a list in their place.
-    response.headers = Headers(t.cast(t.Any, headers))
-    return response.headers
-
-
-def encode_text(text: str) -> bytes:
-    """Return text as UTF-8, with U+FFFD for the lone surrogates that UTF-8 has no bytes for.
-
-    They come from JSON (``"\\ud800"``) and from names of files that are no UTF-8.
-
-    :param text: the text.
-    """
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-
-
-class DefaultHeaders:
-    """Headers to add to responses that do not have them.
-
-    :param source: the headers by name.
-    :raises ValueError: for a name or a value that no header may have.
-    """
-
-    def __init__(self, source: t.Mapping[str, str]) -> None:
-        self.source = dict(source)
-        self._pairs = list(source.items())
-        refuse_bad_headers(Headers(self._pairs))
-        names = {name.lower() for name in source}
-        self._are_others = names.isdisjoint({"content-type", "content-length"})
-
-    def add_to(self, response: ResponseBase) -> None:
-        """Add the headers to a response."""
-        if self._are_others and isinstance(response, Response):
-            # PERF: with the headers that the initializer set, the type and the length, there is
-            # nothing to look for and nothing to check again.
-            fresh = [] if "headers" in response.__dict__ else response._header_list
-            if len(fresh) == 2:
-                fresh.extend(self._pairs)
-                response._checked_headers = len(fresh)
-                return
-        # PERF: straight into the list, since the pairs were checked when the setting was read.
-        pairs = real_headers(response)._list
-        present = {name.lower() for name, _ in pairs}
-        pairs.extend([pair for pair in self._pairs if pair[0].lower() not in present])
 
 
 # What a subclass may override and must then be asked, one by one.

@@ -10,6 +10,9 @@ from erlen import Erlen, Flask
 from erlen.cli import FlaskGroup
 from erlen.defaults import ERLEN_DEFAULTS, FLASK_DEFAULTS
 
+#: How the keys begin that are for the extras.
+EXTRAS = ("MIGRATE_", "RECAPTCHA_", "SQLALCHEMY_", "WTF_")
+
 
 def doctor(app: Flask, *options: str) -> Result:
     """Run the command on an application."""
@@ -32,10 +35,23 @@ def test_each_gap_of_flasks_defaults_is_named() -> None:
     """Each setting in which Flask's table is the weaker one stands in the list."""
     result = doctor(ready(Flask(__name__)))
     different = {key for key in ERLEN_DEFAULTS if ERLEN_DEFAULTS[key] != FLASK_DEFAULTS.get(key)}
+    # What databases and forms are set up with matters to who uses them.
+    different = {key for key in different if not key.startswith(EXTRAS)}
     assert result.exit_code == 1
     for key in different:
         assert f"- {key} " in result.output
     assert f"{len(different)} to do before production." in result.output
+
+
+def test_protection_of_forms() -> None:
+    """Where requests are protected as Flask-WTF does it, what is missing is named."""
+    app = ready(Flask(__name__))
+    app.extensions["csrf"] = object()
+    result = doctor(app)
+    for key in ("WTF_CSRF_FETCH_METADATA", "WTF_CSRF_MASK_TOKENS"):
+        assert f"- {key} is not set" in result.output
+        app.config[key] = True
+    assert "WTF_" not in doctor(app).output
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What Erlen needs at run time; linked into the environment from the one the tests run in.
-NEEDED = ("werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker")
+NEEDED = ("werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker", "greenlet")
 
 
 class Sandbox:

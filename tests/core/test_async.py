@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import os
 import threading
 import typing as t
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from erlen import Flask, Response, g, request, session
+from erlen import Flask, Response, await_, g, request, session
 from erlen.gateway.loop import background_loop
 from erlen.views import MethodView, View
 
@@ -156,18 +157,35 @@ def test_an_exception_keeps_its_traceback(app: Flask, client: FlaskClient) -> No
     assert caught.traceback[-1].name == "index"
 
 
-def test_calling_back_into_the_loop_is_an_error_not_a_deadlock(app: Flask) -> None:
-    """Synchronous code on the loop that waits for the loop would wait for ever."""
+def test_synchronous_code_between_coroutines(app: Flask, client: FlaskClient) -> None:
+    """A coroutine may call a function that waits for another coroutine."""
 
     @app.get("/")
     async def index() -> str:
-        inner = app.ensure_sync(helper)
-        return str(inner())
+        await asyncio.sleep(0)
+        return str(app.ensure_sync(helper)()) + await_(helper())
+
+    async def helper() -> str:
+        await asyncio.sleep(0)
+        return "ok"
+
+    assert client.get("/").text == "okok"
+
+
+def test_blocking_the_loop_is_an_error_not_a_deadlock(app: Flask) -> None:
+    """Synchronous code of a task on the loop that waits for the loop would wait for ever."""
+
+    @app.get("/")
+    async def index() -> str:
+        return await asyncio.create_task(call())
+
+    async def call() -> str:
+        return str(app.ensure_sync(helper)())
 
     async def helper() -> str:
         return "never"
 
-    with pytest.raises(RuntimeError, match="Make the function between them 'async def'"):
+    with pytest.raises(RuntimeError, match="In an 'async def' function, await it"):
         app.test_client().get("/")
 
 
@@ -227,3 +245,30 @@ def test_a_coroutine_that_wants_to_end_the_program(app: Flask, client: FlaskClie
     with pytest.raises(SystemExit):
         client.get("/exit")
     assert client.get("/").text == "ok"
+
+
+def test_debug_mode_tells_who_blocks_the_loop(app: Flask) -> None:
+    """In debug mode the log names the line at which an asynchronous view blocks the loop."""
+    messages: list[str] = []
+    told = threading.Event()
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+            told.set()
+
+    @app.get("/")
+    async def index() -> str:
+        assert told.wait(30)  # blocks the loop
+        return "ok"
+
+    app.debug = True
+    app.config["BLOCKED_LOOP_SECONDS"] = 0.01
+    reader = Reader()
+    app.logger.addHandler(reader)
+    try:
+        assert app.test_client(gateway="asgi").get("/").text == "ok"
+    finally:
+        app.logger.removeHandler(reader)
+    assert "assert told.wait(30)  # blocks the loop" in messages[0]
+    assert "in index" in messages[0]

@@ -24,6 +24,7 @@ REQUESTS_PER_THREAD = 25
 def test_64_threads_keep_to_themselves(app: Flask) -> None:
     """Each of many simultaneous requests sees its own request, session and g throughout."""
     meet = threading.Barrier(THREADS, timeout=30)
+    app.config["WORKER_THREADS"] = THREADS
 
     @app.before_request
     def remember() -> None:
@@ -298,6 +299,8 @@ class Marker:
     """Goes with the environment that it is in."""
 
 
+# The steps of an overridden application refer to what they are called with.
+@pytest.mark.gateways("wsgi")
 def test_no_request_waits_for_the_garbage_collector(app: Flask) -> None:
     """However a request ends, what belongs to it goes at once."""
     app.config["PROPAGATE_EXCEPTIONS"] = False

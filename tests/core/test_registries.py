@@ -261,6 +261,7 @@ def view(app: Flask) -> None:
         return None
 
 
+@pytest.mark.gateways("wsgi", "wsgi-overridden")
 def test_call_patched_on_the_class(monkeypatch: pytest.MonkeyPatch, app: Flask) -> None:
     """Monitoring tools patch ``Flask.__call__``."""
     original = Flask.__call__

@@ -18,7 +18,11 @@ if t.TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
 app = Erlen(__name__)
-app.config.update(SECRET_KEY="for tests", MAX_CONTENT_LENGTH=2 * 1024 * 1024)
+app.config.update(
+    SECRET_KEY="for tests",
+    MAX_CONTENT_LENGTH=2 * 1024 * 1024,
+    COOPERATIVE_VIEWS="TEST_COOPERATIVE" in os.environ,
+)
 
 NOTES = Path(os.environ["TEST_NOTES"])
 

@@ -31,6 +31,7 @@ def server(
     """A running server, once for each kind; ``server.kind`` says which."""
     kind: str = request.param
     require(kind)
-    with Server(COMMANDS[kind], tmp_path_factory.mktemp(kind)) as server:
+    variables = {"TEST_COOPERATIVE": "1"} if kind.endswith("-loop") else {}
+    with Server(COMMANDS[kind], tmp_path_factory.mktemp(kind), variables=variables) as server:
         server.kind = kind
         yield server

@@ -12,9 +12,10 @@ import sys
 import time
 import typing as t
 from pathlib import Path
+from types import MappingProxyType
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 HERE = Path(__file__).parent
@@ -46,18 +47,31 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
         time.sleep(0.02)
 
 
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 class Server:
     """A server process, ended with the block.
 
     :param command: its command; it prints its address, with a port that it has chosen.
     :param folder: where its output and the application's notes go.
     :param cwd: the folder to run it in.
+    :param variables: environment variables to add.
     """
 
     #: Which of the servers it is.
     kind = ""
 
-    def __init__(self, command: list[str], folder: Path, cwd: Path = HERE) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        folder: Path,
+        cwd: Path = HERE,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.notes_path = folder / "notes"
         self.notes_path.write_text("")
         self._output_path = folder / "output"
@@ -68,6 +82,9 @@ class Server:
         }
         environ["TEST_NOTES"] = str(self.notes_path)
         environ["PYTHONUNBUFFERED"] = "1"
+        environ |= variables
+        # Granian cannot choose a port, or say which it chose.
+        command = [part.replace("PORT", _free_port()) for part in command]
         with self._output_path.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=cwd, env=environ, stdout=output, stderr=subprocess.STDOUT
@@ -126,12 +143,19 @@ class Server:
         finally:
             client.close()
 
-    def send_raw(self, data: bytes) -> bytes:
-        """Send bytes, end the sending side, and return all that comes back."""
+    def send_raw(self, data: bytes, whole: bool = False) -> bytes:
+        """Send bytes, end the sending side, and return all that comes back.
+
+        :param data: what to send.
+        :param whole: whether it is a whole request, so that an answer comes or the connection
+            ends. Granian does not answer who has ended the sending side before.
+        """
         with self.connect() as connection:
             received = b""
             try:
                 connection.sendall(data)
+                if whole:
+                    received = connection.recv(65536)
                 connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(65536):
                     received += part
@@ -177,9 +201,26 @@ def gunicorn(*options: str, application: str = "application:app") -> list[str]:
     ]
 
 
+def granian(interface: str, *options: str) -> list[str]:
+    """Return the command of Granian with one worker."""
+    command = [sys.executable, "-m", "granian", f"--interface={interface}", "--port=PORT"]
+    return [*command, "--workers-kill-timeout=10", *options, "application:app"]
+
+
+UVICORN = [sys.executable, "-m", "uvicorn", "--port=0", "--no-access-log"]
+HYPERCORN = [sys.executable, "-m", "hypercorn", "--bind=127.0.0.1:0", "--keep-alive=1"]
+
+#: In the servers that end with ``-loop``, all views run on the event loop, as cooperative ones.
 COMMANDS = {
+    "granian-asgi": granian("asgi"),
+    "granian-rsgi": granian("rsgi"),
+    "granian-rsgi-loop": granian("rsgi"),
+    "granian-wsgi": granian("wsgi", "--blocking-threads=4"),
     "gunicorn-sync": gunicorn("--worker-class=sync"),
     "gunicorn-gthread": gunicorn("--worker-class=gthread", "--threads=4"),
+    "hypercorn": [*HYPERCORN, "--graceful-timeout=10", "asgi:application:app"],
+    "uvicorn": [*UVICORN, "--timeout-graceful-shutdown=10", "application:app"],
+    "uvicorn-loop": [*UVICORN, "--timeout-graceful-shutdown=10", "application:app"],
     "werkzeug": [sys.executable, "-m", "erlen", "--app", "application", "run", "--port", "0"],
     "wsgiref": [sys.executable, "serve_wsgiref.py"],
 }

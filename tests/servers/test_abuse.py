@@ -17,6 +17,9 @@ def hang_up(connection: socket.socket) -> None:
     connection.close()
 
 
+#: Granian gives the parts of a chunked body by RSGI and WSGI without saying that it was cut.
+HIDES_CUT_CHUNKS = {"granian-rsgi", "granian-rsgi-loop", "granian-wsgi"}
+
 LEFT = ["started", "closed /endless", "teardown /endless"]
 
 
@@ -45,16 +48,21 @@ def test_leaving_in_mid_body(server: Server, framing: str, leave: str) -> None:
         data = b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n" + b"x" * 100
     data = b"POST /upload HTTP/1.1\r\nHost: localhost\r\n" + data
     before = len(server.notes)
+    hidden = framing == "chunked" and server.kind in HIDES_CUT_CHUNKS
+    if leave == "half" and server.kind == "hypercorn":
+        pytest.skip("Hypercorn keeps a connection open whose client has ended its side.")
     if leave == "half":
         answer = server.send_raw(data)
         status = 411 if (server.kind, framing) == ("wsgiref", "chunked") else 400
-        assert status_of(answer) == status
+        # uvicorn has gone, too.
+        statuses = {status, 0} if server.kind.startswith("uvicorn") else {status}
+        assert status_of(answer) in statuses or hidden
     else:
         connection = server.connect()
         connection.sendall(data)
         hang_up(connection)
     assert server.request("GET", "/").body == b"plain"
-    assert not [line for line in server.notes[before:] if line.startswith("whole")]
+    assert hidden or not [line for line in server.notes[before:] if line.startswith("whole")]
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
@@ -104,15 +112,21 @@ def test_ambiguous_messages(server: Server, name: str) -> None:
     """They are refused by the server or by the application, and hide no second request."""
     before = len(server.notes)
     head = b"POST /upload HTTP/1.1\r\nHost: localhost\r\n"
-    answer = server.send_raw(head + AMBIGUOUS[name] + b"GET /count HTTP/1.1\r\nHost: a\r\n\r\n")
+    data = head + AMBIGUOUS[name] + b"GET /count HTTP/1.1\r\nHost: a\r\n\r\n"
+    answer = server.send_raw(data)
+    if name == "length and chunks" and server.kind.startswith(("hypercorn", "granian")):
+        # They let the chunks decide, as RFC 9112 (section 6.3) allows, and what follows is indeed
+        # another request; here the length says the same.
+        assert server.notes[before:] in ([], ["whole 0"])
+        return
     status = status_of(answer)
-    assert b"Set-Cookie" not in answer
+    assert b"set-cookie" not in answer.lower()
     if name == "two lengths" and server.kind in {"werkzeug", "wsgiref"}:
         # They show the application one of the two, and take no second request on a connection.
         assert status == 200
         return
     assert status in {0, 400, 411, 413, 501}
-    assert server.notes[before:] == []
+    assert not [line for line in server.notes[before:] if line.startswith("whole")]
     assert server.request("GET", "/").body == b"plain"
 
 
@@ -127,7 +141,7 @@ BAD_HEADS = {
 @pytest.mark.parametrize("name", BAD_HEADS)
 def test_bad_hosts(server: Server, name: str) -> None:
     """A request without a host, or with more than one, is a 400."""
-    assert status_of(server.send_raw(BAD_HEADS[name])) == 400
+    assert status_of(server.send_raw(BAD_HEADS[name], whole=True)) == 400
 
 
 def test_underscores(server: Server) -> None:
@@ -136,8 +150,9 @@ def test_underscores(server: Server) -> None:
         "GET", "/headers", headers={"X_Forwarded_For": "192.0.2.1", "Content_Length": "5"}
     )
     if answer.status == 200:
-        # wsgiref passes them on; it is not for strangers.
-        assert (b"192.0.2.1" in answer.body) is (server.kind == "wsgiref")
+        # wsgiref passes them on; it is not for strangers. So does Granian to WSGI applications.
+        passes_on = server.kind in {"wsgiref", "granian-wsgi"}
+        assert (b"192.0.2.1" in answer.body) is passes_on
         assert b"Content-Length" not in answer.body
 
 

@@ -53,11 +53,26 @@ def find_gaps(app: Application) -> Iterator[str]:
     for name, problem in WEAKER.items():
         if not config.get(name):
             yield f"{name} is {config.get(name)!r}: {problem}. Set it to {ERLEN_DEFAULTS[name]!r}."
+    if "csrf" in app.extensions:
+        yield from _forms_gaps(config)
     yield from _header_gaps(config)
     if not config.get("TRUSTED_HOSTS"):
         yield (
             "TRUSTED_HOSTS is not set: absolute URLs are made with any host that a client names."
             " Set it to a list of your host names."
+        )
+
+
+def _forms_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:
+    if not config.get("WTF_CSRF_FETCH_METADATA"):
+        yield (
+            "WTF_CSRF_FETCH_METADATA is not set: forged requests are told by the token alone, which"
+            " a page that leaks it, or another host of the site, can have. Set it to True."
+        )
+    if not config.get("WTF_CSRF_MASK_TOKENS"):
+        yield (
+            "WTF_CSRF_MASK_TOKENS is not set: a visitor's token may be guessed from the lengths of"
+            " compressed pages. Set it to True."
         )
 
 

@@ -12,9 +12,13 @@ import contextvars
 import os
 import threading
 import typing as t
-from collections.abc import Callable, Coroutine
+import weakref
 from concurrent.futures import Future
-from functools import update_wrapper
+
+from .fibers import run_in_fiber, wait_here
+
+if t.TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 T = t.TypeVar("T")
 
@@ -25,48 +29,19 @@ class BackgroundLoop:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
 
-    def run(self, coroutine: Coroutine[t.Any, t.Any, T]) -> T:
+    def run(self, awaitable: Awaitable[T]) -> T:
         """Run a coroutine on the loop and return its result.
 
         The coroutine sees the caller's context variables, and the caller sees what it set.
 
-        :param coroutine: the coroutine.
+        :param awaitable: the coroutine, or another awaitable.
         :returns: its result; its exception is raised.
-        :raises RuntimeError: where the caller runs on the loop itself, which would wait for ever.
         """
-        loop = self._start()
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise RuntimeError(
-                "Asynchronous code was called from synchronous code that itself runs on the event"
-                " loop, so waiting for it would never end. Make the function between them"
-                " 'async def' and await the call."
-            )
-        context = contextvars.copy_context()
-        done: Future[T] = Future()
-        loop.call_soon_threadsafe(self._create_task, loop, coroutine, context, done)
-        try:
-            return done.result()
-        finally:
-            # Its exception leads to this frame, which must not hold it.
-            del done
-            _adopt(context)
+        return run_on(self.start(), awaitable)
 
-    @staticmethod
-    def _create_task(
-        loop: asyncio.AbstractEventLoop,
-        coroutine: Coroutine[t.Any, t.Any, T],
-        context: contextvars.Context,
-        done: Future[T],
-    ) -> None:
-        task = loop.create_task(_deliver(coroutine, done), context=context)
-        # The loop itself refers to its tasks weakly.
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
-
-    def _start(self) -> asyncio.AbstractEventLoop:
+    def start(self) -> asyncio.AbstractEventLoop:
+        """Return the loop, which runs from now on."""
         loop = self._loop
         if loop is not None:
             return loop
@@ -74,10 +49,10 @@ class BackgroundLoop:
             if self._loop is None:
                 # The loop keeps the context it is made in, which must not be that of a request.
                 self._loop = contextvars.Context().run(asyncio.new_event_loop)
-                self._thread = threading.Thread(
+                mark_serving(self._loop)
+                threading.Thread(
                     target=self._loop.run_forever, name="erlen-loop", daemon=True
-                )
-                self._thread.start()
+                ).start()
             return self._loop
 
     def forget(self) -> None:
@@ -85,13 +60,41 @@ class BackgroundLoop:
         self.__init__()  # type: ignore[misc]
 
 
-async def _deliver(coroutine: Coroutine[t.Any, t.Any, T], done: Future[T]) -> None:
-    """Await a coroutine and hand over what it ends with.
+def run_on(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
+    """Run a coroutine on a loop of another thread, and wait for its result.
 
-    Nothing is raised here: SystemExit or KeyboardInterrupt would end the loop for all requests.
+    :param loop: the loop.
+    :param awaitable: the coroutine, or another awaitable. It sees the caller's context variables,
+        and the caller sees what it set.
+    """
+    context = contextvars.copy_context()
+    done: Future[T] = Future()
+    loop.call_soon_threadsafe(_create_task, loop, awaitable, context, done)
+    try:
+        return done.result()
+    finally:
+        # Its exception leads to this frame, which must not hold it.
+        del done
+        _adopt(context)
+
+
+def _create_task(
+    loop: asyncio.AbstractEventLoop,
+    awaitable: Awaitable[T],
+    context: contextvars.Context,
+    done: Future[T],
+) -> None:
+    keep(loop.create_task(_deliver(awaitable, context, done), context=context))
+
+
+async def _deliver(awaitable: Awaitable[T], context: contextvars.Context, done: Future[T]) -> None:
+    """Await something and hand over what it ends with.
+
+    It is awaited in a fiber, so that synchronous code which it calls may wait as well. Nothing is
+    raised here: SystemExit or KeyboardInterrupt would end the loop for all requests.
     """
     try:
-        result = await coroutine
+        result: t.Any = await run_in_fiber(wait_here, (awaitable,), context)
     except BaseException as error:
         done.set_exception(error)
     else:
@@ -100,7 +103,13 @@ async def _deliver(coroutine: Coroutine[t.Any, t.Any, T], done: Future[T]) -> No
         del done
 
 
-_tasks: set[asyncio.Task[None]] = set()
+def keep(task: asyncio.Task[t.Any]) -> None:
+    """Refer to a task until it has ended: the loop itself refers to its tasks weakly."""
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Task[t.Any]] = set()
 
 
 def _adopt(context: contextvars.Context) -> None:
@@ -112,19 +121,21 @@ def _adopt(context: contextvars.Context) -> None:
 
 _missing: t.Any = object()
 
+# The loops that requests are handled on. A request that blocked one would wait for itself.
+_serving: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
+
+def mark_serving(loop: asyncio.AbstractEventLoop) -> None:
+    """Remember that requests are handled on a loop."""
+    _serving.add(loop)
+
+
+def is_serving(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether requests are handled on a loop."""
+    return loop in _serving
+
+
 background_loop = BackgroundLoop()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=background_loop.forget)
-
-
-def async_to_sync(func: Callable[..., Coroutine[t.Any, t.Any, T]]) -> Callable[..., T]:
-    """Return a function that runs a coroutine function on the background loop and waits for it.
-
-    :param func: the coroutine function.
-    """
-
-    def wrapper(*args: t.Any, **kwargs: t.Any) -> T:
-        return background_loop.run(func(*args, **kwargs))
-
-    return t.cast("Callable[..., T]", update_wrapper(wrapper, func))

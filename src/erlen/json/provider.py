@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import json
 import json.encoder
 import typing as t
@@ -114,7 +113,10 @@ def _default(o: t.Any) -> t.Any:
     """Return what JSON can hold in place of an object that it cannot."""
     if isinstance(o, date):
         return http_date(o)
-    if isinstance(o, decimal.Decimal | uuid.UUID):
+    # PERF: importing decimal takes 3 ms, and most programs never do.
+    from decimal import Decimal
+
+    if isinstance(o, Decimal | uuid.UUID):
         return str(o)
     if dataclasses.is_dataclass(o):
         return dataclasses.asdict(t.cast(t.Any, o))

@@ -163,6 +163,8 @@ class Matcher:
         if target is None:
             return self._search(path, method, domain, websocket)
         rule, names, casts, is_special = target
+        if not (names or is_special):
+            return rule, {}
         if casts:
             try:
                 for index, cast in casts:

@@ -14,6 +14,8 @@ from werkzeug.wrappers import Request as BaseRequest
 from werkzeug.wsgi import get_current_url
 
 from .environ import EnvironBuilder, plain_environ
+from .gateways import GATEWAYS
+from .websocket import AsyncTestWebsocket, WebsocketOpener
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,12 +56,32 @@ class FlaskClient(werkzeug.test.Client):
             assert request.args["page"] == "2"
 
     ``environ_base`` holds what is in the environment of every request.
+
+    ``gateway`` says how requests come in: by ``"wsgi"``, which is the default, by ``"asgi"`` or by
+    ``"rsgi"``. The latter run the application on an event loop, as servers of these protocols do:
+
+    .. code-block:: python
+
+        client = app.test_client(gateway="asgi")
     """
 
     application: Application
 
-    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+    #: How requests come in, where the client is not told.
+    gateway: str = "wsgi"
+
+    def __init__(self, *args: t.Any, gateway: str | None = None, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
+        # What requests are given to.
+        self._entry: t.Any = self.application
+        if gateway is None:
+            gateway = self.gateway
+        self.gateway = gateway
+        if gateway != "wsgi":
+            if gateway not in GATEWAYS:
+                known = ", ".join(map(repr, ("wsgi", *GATEWAYS)))
+                raise ValueError(f"There is no gateway {gateway!r}; there are {known}.")
+            self._entry = GATEWAYS[gateway](self.application)
         self.preserve_context = False
         self.environ_base: dict[str, t.Any] = {
             "REMOTE_ADDR": "127.0.0.1",
@@ -140,6 +162,47 @@ class FlaskClient(werkzeug.test.Client):
         self._new_contexts.clear()
         return response
 
+    def websocket(
+        self,
+        path: str = "/",
+        *,
+        subprotocols: t.Sequence[str] = (),
+        timeout: float = 10,
+        **kwargs: t.Any,
+    ) -> WebsocketOpener:
+        """Open a WebSocket: in a ``with`` block, or in an ``async with`` block.
+
+        The application's own ASGI callable answers it, without a server. In a ``with`` block it
+        runs on an event loop of another thread, in an ``async with`` block on the running one.
+
+        .. code-block:: python
+
+            with client.websocket("/echo") as websocket:
+                websocket.send("hello")
+                assert websocket.receive() == "hello"
+
+        Leaving the block closes the WebSocket and waits for its handler to end. An exception of
+        the handler is raised there, or by what waits for a message.
+
+        :param path: the URL's path, or a whole URL.
+        :param subprotocols: the subprotocols to offer.
+        :param timeout: the seconds to wait for a message, and for the handler's end.
+        :param kwargs: more arguments of :class:`EnvironBuilder`, such as ``headers`` and
+            ``query_string``.
+        :raises WebsocketResponseError: on entering the block, where the handshake is refused.
+        """
+        kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base") or {})
+        builder = EnvironBuilder(self.application, path, **kwargs)
+        try:
+            environ = builder.get_environ()
+        finally:
+            builder.close()
+        self._add_cookies_to_wsgi(environ)
+        keep_cookies = self._update_cookies_from_response
+        return WebsocketOpener(
+            AsyncTestWebsocket(self.application, environ, subprotocols, timeout, keep_cookies)
+        )
+
     def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
         given = args[0] if args else None
         if isinstance(given, werkzeug.test.EnvironBuilder):
@@ -182,7 +245,7 @@ class FlaskClient(werkzeug.test.Client):
         self, environ: WSGIEnvironment, buffered: bool = False
     ) -> tuple[t.Iterable[bytes], str, Headers]:
         self._add_cookies_to_wsgi(environ)
-        answer = werkzeug.test.run_wsgi_app(self.application, environ, buffered=buffered)
+        answer = werkzeug.test.run_wsgi_app(self._entry, environ, buffered=buffered)
         new_cookies = answer[2].getlist("Set-Cookie")
         if new_cookies:
             url = urlsplit(get_current_url(environ))

@@ -1,0 +1,164 @@
+"""ASGI 3: the protocol of uvicorn, Hypercorn, Granian and others."""
+
+from __future__ import annotations
+
+import asyncio
+import typing as t
+from collections import deque
+
+from werkzeug.exceptions import ClientDisconnected
+
+from .environ import add_headers, base_environ, split_root
+from .exchange import Exchange
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from .. import typing as ft
+
+# How many bytes of a body are kept, give or take a part, while an answer is being sent.
+_MAX_KEPT = 64 * 1024
+
+
+def environ_of(scope: ft.ASGIScope) -> WSGIEnvironment:
+    """Return the WSGI environment of a request or a WebSocket's handshake.
+
+    :param scope: its scope.
+    """
+    environ = base_environ(
+        scope.get("method", "GET"),
+        scope["path"],
+        scope["query_string"].decode("latin-1"),
+        scope["http_version"],
+        scope.get("scheme", "http"),
+    )
+    root = scope.get("root_path")
+    if root:
+        split_root(environ, root)
+    environ["SERVER_NAME"], port = scope.get("server") or ("localhost", None)
+    environ["SERVER_PORT"] = str(port or "")
+    client = scope.get("client")
+    if client is not None:
+        environ["REMOTE_ADDR"], port = client
+        environ["REMOTE_PORT"] = str(port)
+    environ["asgi.scope"] = scope
+    headers = scope["headers"]
+    if headers:
+        names, values = zip(*headers, strict=True)
+        add_headers(environ, names, b"\n".join(values).decode("latin-1"))
+    return environ
+
+
+class ASGIExchange(Exchange):
+    """A request and its answer as messages of ASGI.
+
+    :param receive: awaits the next message of the server.
+    :param send: sends one to it.
+    """
+
+    # Whether the server has given the last part of the body.
+    _is_received = False
+    # What has come while the answer was being sent.
+    _waiting: deque[ft.ASGIMessage] | None = None
+    _arrived: asyncio.Event
+    _taken: asyncio.Event
+
+    def __init__(self, receive: ft.ASGIReceive, send: ft.ASGISend) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> bytes:
+        """Return the next part of the request's body, ``b""`` at its end.
+
+        :raises ClientDisconnected: where the client went away before the end.
+        """
+        while not self._is_received:
+            message = await (self._receive() if self._waiting is None else self._next_waiting())
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnected()
+            self._is_received = not message.get("more_body", False)
+            part: bytes = message.get("body", b"")
+            if part:
+                return part
+        return b""
+
+    async def disconnected(self) -> None:
+        """Return when the client has gone away.
+
+        A view may still read the body while it sends. What comes of it meanwhile is kept for it.
+        """
+        kept: deque[ft.ASGIMessage] = deque()
+        self._waiting = kept
+        self._arrived, self._taken = asyncio.Event(), asyncio.Event()
+        while True:
+            message = await self._receive()
+            kept.append(message)
+            self._arrived.set()
+            if message["type"] == "http.disconnect":
+                return
+            while sum(len(message.get("body", b"")) for message in kept) > _MAX_KEPT:
+                self._taken.clear()
+                await self._taken.wait()
+
+    async def _next_waiting(self) -> ft.ASGIMessage:
+        assert self._waiting is not None
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        message = self._waiting[0]
+        if message["type"] != "http.disconnect":
+            self._waiting.popleft()
+            self._taken.set()
+        return message
+
+    async def send_whole(self, body: bytes) -> None:
+        """Send the status, the headers and the whole body."""
+        send = self._send
+        # PERF: without a call of send_head.
+        await send(
+            {
+                "type": "http.response.start",
+                "status": int(self.status[:3]),
+                "headers": encode_headers(self.headers),
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def send_head(self) -> None:
+        """Send the status and the headers; parts of the body follow."""
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": int(self.status[:3]),
+                "headers": encode_headers(self.headers),
+            }
+        )
+
+    async def send_part(self, part: bytes) -> None:
+        """Send a part of the body, and wait until there is room for more."""
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def send_end(self) -> None:
+        """Say that the body is complete."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+# The names of headers in lower case and in bytes; bounded.
+_NAMES: dict[str, bytes] = {}
+_MAX_NAMES = 1024
+
+
+def encode_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Return headers as ASGI has them.
+
+    :param headers: pairs of name and value.
+    """
+    try:
+        return [(_NAMES[name], value.encode("latin-1")) for name, value in headers]
+    except KeyError:
+        if len(_NAMES) >= _MAX_NAMES:
+            _NAMES.clear()
+        _NAMES.update((name, name.lower().encode("latin-1")) for name, _ in headers)
+        return [(_NAMES[name], value.encode("latin-1")) for name, value in headers]

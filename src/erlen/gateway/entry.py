@@ -1,0 +1,81 @@
+"""Where servers with an event loop enter: one gateway per application."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import rsgi
+from .asgi import ASGIExchange, environ_of
+from .exchange import RequestRunner
+from .websocket_protocols import ASGIConnection, RSGIConnection
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from .. import typing as ft
+    from .websocket import Connection
+
+
+class Gateway:
+    """What stands between an application and servers with an event loop.
+
+    :param app: the application.
+    """
+
+    def __init__(self, app: ft.Application) -> None:
+        self.app = app
+        self._requests = RequestRunner(app)
+        #: The life of this worker.
+        self.life = self._requests.life
+
+    async def answer_asgi(
+        self, scope: ft.ASGIScope, receive: ft.ASGIReceive, send: ft.ASGISend
+    ) -> None:
+        """Answer what a server calls the application for: a request, a WebSocket, its own life.
+
+        :param scope: the connection's scope.
+        :param receive: awaits the next message of the server.
+        :param send: sends one to it.
+        :raises ValueError: for a kind of connection that is not of ASGI 3.
+        """
+        kind = scope["type"]
+        if kind == "http":
+            await self._requests.answer(ASGIExchange(receive, send), environ_of(scope))
+        elif kind == "lifespan":
+            await self._live(receive, send)
+        elif kind == "websocket":
+            await self._converse(ASGIConnection(scope, receive, send), environ_of(scope))
+        else:
+            raise ValueError(f"An ASGI server asked for a connection of the unknown type {kind!r}.")
+
+    async def answer_rsgi(self, scope: t.Any, protocol: t.Any) -> None:
+        """Answer a request or a WebSocket of a server that speaks RSGI.
+
+        :param scope: what the connection is about.
+        :param protocol: the way to receive and send.
+        """
+        if scope.proto == "ws":
+            await self._converse(RSGIConnection(protocol), rsgi.environ_of(scope))
+            return
+        await self._requests.answer(rsgi.RSGIExchange(protocol), rsgi.environ_of(scope))
+
+    async def _converse(self, connection: Connection, environ: WSGIEnvironment) -> None:
+        if self.app._is_to_start:
+            # The server did not announce that it begins to serve.
+            await self.life.start()
+        await connection.answer(self.app, environ)
+
+    async def _live(self, receive: ft.ASGIReceive, send: ft.ASGISend) -> None:
+        """Begin and end to serve when the server says so (ASGI's lifespan)."""
+        while True:
+            message = await receive()
+            event = "startup" if message["type"] == "lifespan.startup" else "shutdown"
+            try:
+                await (self.life.start() if event == "startup" else self.life.stop())
+            except Exception as error:
+                self.app.logger.exception("Exception at the application's %s", event)
+                await send({"type": f"lifespan.{event}.failed", "message": str(error)})
+                return
+            await send({"type": f"lifespan.{event}.complete"})
+            if event == "shutdown":
+                return

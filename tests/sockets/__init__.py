@@ -1,0 +1,1 @@
+"""WebSockets and server-sent events, in process and over real servers."""
