@@ -15,30 +15,42 @@ from erlen.testing import FlaskClient
 sys.path.insert(0, str(Path(__file__).parent))
 
 from shelf import create_app
+from shelf.db import db as database
 
 
-def make_app(path: Path) -> Erlen:
+def make_app(path: Path, **config: object) -> Erlen:
     """Return the application with its database at ``path``."""
-    return create_app({"TESTING": True, "SECRET_KEY": "for tests", "DATABASE": str(path)})
+    settings = {"TESTING": True, "SECRET_KEY": "for tests", "DATABASE": str(path)}
+    return create_app({**settings, "COVERS": str(path.parent / "covers"), **config})
+
+
+def close(app: Erlen) -> None:
+    """Close the connections of an application to its database."""
+    with app.app_context():
+        database.engine.dispose()
 
 
 @pytest.fixture(scope="session")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database with all books in it, made once, to copy."""
-    path = tmp_path_factory.mktemp("stock") / "shelf.sqlite3"
-    runner = make_app(path).test_cli_runner()
+    path = tmp_path_factory.mktemp("stock") / "shelf.db"
+    app = make_app(path)
     for command in ("init-db", "seed"):
-        result = runner.invoke(args=[command])
+        result = app.test_cli_runner().invoke(args=[command])
         assert result.exit_code == 0, result.output
+    # The last connection that closes moves what is in the log into the file.
+    close(app)
     return path
 
 
 @pytest.fixture
-def app(stock: Path, tmp_path: Path) -> Erlen:
+def app(stock: Path, tmp_path: Path) -> Iterator[Erlen]:
     """The library with all its books, and nobody in it."""
-    path = tmp_path / "shelf.sqlite3"
+    path = tmp_path / "shelf.db"
     shutil.copy(stock, path)
-    return make_app(path)
+    app = make_app(path)
+    yield app
+    close(app)
 
 
 @pytest.fixture

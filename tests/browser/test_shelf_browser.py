@@ -68,7 +68,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {
         **os.environ,
         "SHELF_DATABASE": str(folder / "shelf.sqlite3"),
+        "SHELF_COVERS": str(folder / "covers"),
         "SHELF_SECRET_KEY": "for tests",
+        "SHELF_ACTIVITY_SECONDS": "2",
     }
     for step in ("init-db", "seed"):
         subprocess.run([*command, step], env=environment, check=True, timeout=60)
@@ -191,11 +193,58 @@ def test_a_book_is_added(page: Page, complaints: list[str]) -> None:
     )
     assert [complaint for complaint in complaints if "400" not in complaint] == []
     complaints.clear()  # Chromium reports the status of a page as an error
-    page.get_by_label("Author").fill("Marcel Allain")
+    page.get_by_role("textbox", name="Author 1").fill("Marcel Allain")
     page.get_by_label("First published").fill("1911")
     page.get_by_label("Language").select_option(label="French")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Fantômas")
+
+
+def test_a_book_with_a_cover_and_several_authors(page: Page, tmp_path: Path) -> None:
+    enter(page, "Jules")
+    page.get_by_role("link", name="Add a book").click()
+    page.get_by_label("Title", exact=True).fill("L'Épave du Cynthia")
+    page.get_by_role("textbox", name="Author 1").fill("Jules Verne")
+    page.get_by_role("button", name="Add an author").click()
+    expect(page.get_by_label("Title", exact=True)).to_have_value("L'Épave du Cynthia")
+    expect(page.get_by_role("textbox", name="Author 2")).to_be_focused()
+    page.get_by_role("textbox", name="Author 2").fill("Somebody Else")
+    page.get_by_role("button", name="Add an author").click()
+    page.get_by_role("textbox", name="Author 3").fill("André Laurie")
+    page.get_by_role("button", name="Remove: Author 2").click()
+    expect(page.get_by_role("textbox", name="Author 2")).to_have_value("André Laurie")
+    expect(page.get_by_role("textbox", name="Author 3")).to_have_count(0)
+    page.get_by_label("First published").fill("1885")
+    page.get_by_label("Language").select_option(label="French")
+    picture = tmp_path / "cover.png"
+    page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": 200, "height": 300})
+    page.get_by_label("Cover").set_input_files(picture)
+    # The enter key saves; it does not press the first button that is seen.
+    page.get_by_label("First published").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("L'Épave du Cynthia")
+    expect(page.get_by_role("link", name="Jules Verne")).to_be_visible()
+    expect(page.get_by_role("link", name="André Laurie")).to_be_visible()
+    cover = page.locator("img.cover")
+    expect(cover).to_be_visible()
+    assert cover.evaluate("image => image.naturalWidth") == 200
+
+
+def test_what_is_wrong_is_listed_and_linked(page: Page, complaints: list[str]) -> None:
+    enter(page, "Grace")
+    page.goto("/books/new")
+    page.get_by_label("Cover").set_input_files(
+        {"name": "cover.png", "mimeType": "image/png", "buffer": b"<script>alert(1)</script>"}
+    )
+    page.get_by_role("button", name="Save").click()
+    summary = page.get_by_role("alert")
+    expect(summary.get_by_role("link")).to_have_count(5)
+    summary.get_by_role("link", name="Cover").click()
+    expect(page.get_by_label("Cover")).to_be_focused()
+    expect(page.get_by_label("Cover")).to_have_accessible_description(
+        re.compile("The content of the file is not what its name says")
+    )
+    assert [complaint for complaint in complaints if "400" not in complaint] == []
+    complaints.clear()
 
 
 def test_an_unknown_address_shows_the_way_back(page: Page, complaints: list[str]) -> None:
@@ -206,6 +255,24 @@ def test_an_unknown_address_shows_the_way_back(page: Page, complaints: list[str]
     expect(page.get_by_role("heading", level=1)).to_have_text("Catalogue")
     assert all("404" in complaint for complaint in complaints)
     complaints.clear()
+
+
+def test_the_activity_shows_as_it_happens(page: Page, browser: Browser, address: str) -> None:
+    page.goto("/activity")
+    lines = page.get_by_role("log", name="Activity").get_by_role("listitem")
+    with browser.new_context(base_url=address) as context:
+        other = context.new_page()
+        enter(other, "Mary <Shelley>")
+        other.goto("/?q=frankenstein")
+        other.get_by_role("link", name="Frankenstein").first.click()
+        other.get_by_role("button", name="Borrow").click()
+        expect(lines.first).to_contain_text("Mary <Shelley> borrowed Frankenstein")
+        # The stream ends, and the browser comes again by itself, for what is new.
+        with page.expect_request("**/activity/events*"):
+            pass
+        other.get_by_role("button", name="Return").click()
+        expect(lines.first).to_contain_text("Mary <Shelley> returned Frankenstein")
+        expect(lines.filter(has_text="Mary <Shelley>")).to_have_count(2)
 
 
 def test_everything_is_reached_by_keyboard(page: Page) -> None:
@@ -223,15 +290,17 @@ def test_everything_is_reached_by_keyboard(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Dracula")
 
 
-@pytest.mark.parametrize("path", ["/", "/reader", "/books/new", "/books/1/edit", "/books/1"])
+@pytest.mark.parametrize(
+    "path", ["/", "/reader", "/activity", "/books/new", "/books/1/edit", "/books/1"]
+)
 def test_every_control_has_a_name(page: Page, path: str) -> None:
     page.goto(path)
-    controls = page.locator("input:not([type=hidden]), select, button, a")
+    controls = page.locator("input:not([type=hidden]), select, button:not([hidden]), a")
     for control in controls.all():
         expect(control).to_have_accessible_name(re.compile(r"\S"))
 
 
-@pytest.mark.parametrize("path", ["/", "/reader", "/books/new", "/books/1"])
+@pytest.mark.parametrize("path", ["/", "/reader", "/activity", "/books/new", "/books/1"])
 def test_pages_fit_a_telephone(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(path)

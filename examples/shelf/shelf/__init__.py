@@ -1,5 +1,6 @@
 """Shelf, a lending library for a team: the application that shows what Erlen is for."""
 
+import os
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -10,9 +11,10 @@ from typing import Any
 
 from erlen import Erlen, Response
 
-from . import commands, db, web
+from . import commands, covers, db, web
 
-# Nothing but our own style sheet and pictures: no script runs here, whoever wrote a title.
+# Nothing but our own style sheet and pictures: no script runs here, whoever wrote a title. (On one
+# page, our own: web/activity.py.)
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -27,10 +29,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Erlen:
     """
     app = Erlen(__name__, instance_relative_config=True)
     app.config.from_mapping(
-        DATABASE=str(Path(app.instance_path) / "shelf.sqlite3"),
+        DATABASE=os.environ.get("DATABASE_URL") or str(Path(app.instance_path) / "shelf.db"),
+        COVERS=str(Path(app.instance_path) / "covers"),
         LOAN_DAYS=21,
+        ACTIVITY_SECONDS=60,
+        CONTENT_POLICY=CONTENT_POLICY,
         MAX_CONTENT_LENGTH=64 * 1024,
         PERMANENT_SESSION_LIFETIME=timedelta(days=180),
+        WTF_CSRF_ENABLED=False,  # web/origin.py guards every view
     )
     app.config.from_prefixed_env("SHELF")
     app.config.from_mapping(config or {})
@@ -38,6 +44,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Erlen:
         app.config["SECRET_KEY"] = keep_secret(Path(app.instance_path) / "secret_key")
 
     db.init_app(app)
+    covers.init_app(app)
     commands.init_app(app)
     web.init_app(app)
     app.after_request(set_policy)

@@ -1,27 +1,22 @@
 """The catalogue: finding books, adding them, changing them."""
 
-import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from .db import LARGEST_ID, fold, transaction
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from .db import LARGEST_ID, db, fold
 from .exceptions import Refused
+from .models import AUTHOR_SEPARATOR, Book
 
 SORTS = {
-    "title": "title_key, id",
-    "author": "author_key, year, id",
-    "oldest": "year, title_key, id",
-    "newest": "year DESC, title_key, id",
+    "title": (Book.title_key, Book.id),
+    "author": (Book.author_key, Book.year, Book.id),
+    "oldest": (Book.year, Book.title_key, Book.id),
+    "newest": (Book.year.desc(), Book.title_key, Book.id),
 }
-
-# Every query for books starts so; ``available`` is what is left on the shelf.
-SELECT = """
-    SELECT id, title, english_title, author, born, died, year, language, copies,
-        copies - (SELECT count(*) FROM loans
-                  WHERE book_id = books.id AND returned_on IS NULL) AS available
-    FROM books
-"""
 
 
 @dataclass(frozen=True)
@@ -38,14 +33,6 @@ class BookData:
     died: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Book(BookData):
-    """A book of the catalogue."""
-
-    id: int
-    available: int
-
-
 @dataclass(frozen=True)
 class Search:
     """What to look for, and in which order; the default is everything by title."""
@@ -58,128 +45,117 @@ class Search:
     sort: str = "title"
 
 
-def find_book(db: sqlite3.Connection, book_id: int) -> Book | None:
+def find_book(book_id: int) -> Book | None:
     """Return the book with this id, or None."""
-    if book_id > LARGEST_ID:
-        return None
-    row = db.execute(f"{SELECT} WHERE id = ?", (book_id,)).fetchone()
-    return Book(**dict(row)) if row else None
+    return db.session.get(Book, book_id) if book_id <= LARGEST_ID else None
 
 
-def find_books(
-    db: sqlite3.Connection, search: Search, *, limit: int = -1, offset: int = 0
-) -> Iterator[Book]:
-    """Yield the books that ``search`` describes, one by one, all of them unless limited."""
-    condition, values = _condition(search)
-    rows = db.execute(
-        f"{SELECT} WHERE {condition} ORDER BY {SORTS[search.sort]} LIMIT :limit OFFSET :offset",
-        {**values, "limit": limit, "offset": offset},
-    )
-    return (Book(**dict(row)) for row in rows)
+def select_books(search: Search) -> sa.Select[Book]:
+    """Return the statement for the books that ``search`` describes."""
+    return sa.select(Book).where(*_conditions(search)).order_by(*SORTS[search.sort])
 
 
-def count_books(db: sqlite3.Connection, search: Search) -> int:
+def find_books(search: Search, *, limit: int, offset: int = 0) -> list[Book]:
+    """Return the books that ``search`` describes, at most ``limit``."""
+    return list(db.session.scalars(select_books(search).limit(limit).offset(offset)))
+
+
+def stream_books(search: Search) -> Iterator[Book]:
+    """Yield the books that ``search`` describes, all of them, as they come from the database."""
+    return db.stream(select_books(search))
+
+
+def count_books(search: Search) -> int:
     """Return how many books ``search`` describes."""
-    condition, values = _condition(search)
-    rows = db.execute(f"SELECT count(*) FROM ({SELECT} WHERE {condition})", values)
-    count: int = rows.fetchone()[0]
-    return count
+    query = sa.select(sa.func.count(Book.id)).where(*_conditions(search))
+    return db.session.scalar(query) or 0
 
 
-def find_languages(db: sqlite3.Connection) -> set[str]:
+def find_languages() -> set[str]:
     """Return the codes of the languages that the catalogue has books in."""
-    return {row[0] for row in db.execute("SELECT DISTINCT language FROM books")}
+    return set(db.session.scalars(sa.select(Book.language).distinct()))
 
 
-def add_book(db: sqlite3.Connection, book: BookData) -> int:
-    """Add a book and return its id; refuse one that is in the catalogue already."""
+def add_book(data: BookData, cover: str | None = None) -> Book:
+    """Add a book and return it; refuse one that is in the catalogue already."""
+    book = Book(**_columns(data), cover=cover)
     try:
-        cursor = db.execute(INSERT, _columns(book))
-    except sqlite3.IntegrityError:
-        raise _duplicate(book) from None
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+        with db.transaction():
+            db.session.add(book)
+    except IntegrityError:
+        raise _duplicate(data) from None
+    return book
 
 
-def add_books(db: sqlite3.Connection, books: list[BookData]) -> int:
+@db.transaction
+def add_books(books: list[BookData]) -> int:
     """Add those of the books that are not in the catalogue; return how many that were."""
-    with transaction(db):
-        cursor = db.executemany(
-            f"{INSERT} ON CONFLICT DO NOTHING", [_columns(book) for book in books]
-        )
-    return cursor.rowcount
+    unique = (Book.title_key, Book.author_key, Book.language)
+    known = {tuple(row) for row in db.session.execute(sa.select(*unique))}
+    rows = [_columns(book) for book in books]
+    new = [row for row in rows if tuple(row[column.key] for column in unique) not in known]
+    if new:
+        db.session.execute(sa.insert(Book), new)
+    return len(new)
 
 
-def change_book(db: sqlite3.Connection, book_id: int, book: BookData) -> None:
-    """Write ``book`` in place of what was known; refuse fewer copies than are out on loan."""
+def change_book(book: Book, data: BookData, **more: str | None) -> None:
+    """Write ``data`` in place of what was known; refuse fewer copies than are out on loan.
+
+    :param more: other columns to write: ``cover``.
+    """
     try:
-        cursor = db.execute(UPDATE, {**_columns(book), "id": book_id})
-    except sqlite3.IntegrityError:
-        raise _duplicate(book) from None
-    if cursor.rowcount == 0:
-        raise Refused("More copies than that are out on loan.")
+        with db.transaction():
+            lock_book(book.id)
+            if data.copies < book.copies - book.available:
+                raise Refused("More copies than that are out on loan.")
+            for name, value in {**_columns(data), **more}.items():
+                setattr(book, name, value)
+    except IntegrityError:
+        raise _duplicate(data) from None
 
 
-def remove_book(db: sqlite3.Connection, book_id: int) -> None:
+def remove_book(book: Book) -> None:
     """Remove a book; refuse one that was ever lent, for the loans' history needs it."""
     try:
-        db.execute("DELETE FROM books WHERE id = ?", (book_id,))
-    except sqlite3.IntegrityError:
+        with db.transaction():
+            db.session.delete(book)
+    except IntegrityError:
         raise Refused("This book has been lent. To retire it, set its copies to 0.") from None
 
 
-COLUMNS = (
-    "title", "english_title", "author", "born", "died", "year", "language", "copies",
-    "title_key", "author_key", "words",
-)  # fmt: skip
-
-INSERT = f"""
-    INSERT INTO books ({", ".join(COLUMNS)})
-    VALUES ({", ".join(f":{name}" for name in COLUMNS)})
-"""
-
-UPDATE = f"""
-    UPDATE books SET {", ".join(f"{name} = :{name}" for name in COLUMNS)}
-    WHERE id = :id AND :copies >= (SELECT count(*) FROM loans
-                                   WHERE book_id = :id AND returned_on IS NULL)
-"""
+def lock_book(book_id: int) -> Book | None:
+    """Return a book as it is now, and let no one else lend or change it until we are done."""
+    if book_id > LARGEST_ID:
+        return None
+    # Two statements: what the first reads is from before it had to wait.
+    db.session.execute(sa.select(Book.id).where(Book.id == book_id).with_for_update())
+    return db.session.get(Book, book_id, populate_existing=True)
 
 
 def _columns(book: BookData) -> dict[str, Any]:
-    surname = book.author.rpartition(" ")[2]
+    surname = book.author.partition(AUTHOR_SEPARATOR)[0].rpartition(" ")[2]
     return {
-        "title": book.title,
-        "english_title": book.english_title,
-        "author": book.author,
-        "born": book.born,
-        "died": book.died,
-        "year": book.year,
-        "language": book.language,
-        "copies": book.copies,
-        "title_key": fold(book.title),
-        "author_key": fold(f"{surname} {book.author}"),
+        **asdict(book),
+        # As much as the columns hold: folding makes some characters many.
+        "title_key": fold(book.title)[:400],
+        "author_key": fold(f"{surname} {book.author}")[:300],
         "words": fold(f"{book.title} {book.english_title or ''} {book.author}"),
     }
 
 
-def _condition(search: Search) -> tuple[str, dict[str, Any]]:
-    """Return the WHERE clause for ``search`` with the values of its parameters."""
-    words = {f"word{number}": word for number, word in enumerate(fold(search.text).split())}
-    terms = [f"instr(words, :{name})" for name in words]
+def _conditions(search: Search) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield what must be true of the books of ``search``."""
+    for word in fold(search.text).split():
+        yield Book.words.contains(word, autoescape=True)
     if search.language is not None:
-        terms.append("language = :language")
+        yield Book.language == search.language
     if search.first_year is not None:
-        terms.append("year >= :first_year")
+        yield Book.year >= search.first_year
     if search.last_year is not None:
-        terms.append("year <= :last_year")
+        yield Book.year <= search.last_year
     if search.available:
-        terms.append("available > 0")
-    values = {
-        "language": search.language,
-        "first_year": search.first_year,
-        "last_year": search.last_year,
-    }
-    return " AND ".join(terms) or "TRUE", {**values, **words}
+        yield Book.available > 0
 
 
 def _duplicate(book: BookData) -> Refused:

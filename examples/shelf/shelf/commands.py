@@ -1,4 +1,4 @@
-"""Commands that set the library up: ``init-db`` makes the tables, ``seed`` brings the books."""
+"""Commands that set the library up: ``init-db`` upgrades the tables, ``seed`` brings the books."""
 
 import csv
 from collections.abc import Iterator
@@ -9,17 +9,15 @@ from erlen import Erlen, current_app
 from erlen.cli import with_appcontext
 
 from .books import BookData, add_books
-from .db import create_tables, get_db
+from .db import check_ready, create_tables
 from .exceptions import NotReady
 
 
 @click.command("init-db")
 @with_appcontext
 def init_db() -> None:
-    """Make the database; what is in it stays."""
-    path = current_app.config["DATABASE"]
-    create_tables(path)
-    click.echo(f"The database is ready: {path}")
+    """Make the database, or bring it up to date; what is in it stays."""
+    click.echo(f"The database is ready: {create_tables()}")
 
 
 @click.command()
@@ -28,7 +26,8 @@ def seed() -> None:
     """Bring the catalogue's books in, those that are not there yet."""
     books = list(read_catalogue())
     try:
-        added = add_books(get_db(), books)
+        check_ready()
+        added = add_books(books)
     except NotReady as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Books added: {added}. Already there: {len(books) - added}.")

@@ -1,71 +1,34 @@
-"""The SQLite database: one connection for each request, opened when first asked for."""
+"""The database: SQLite, PostgreSQL or MariaDB, by its URL."""
 
-import sqlite3
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from erlen import Erlen, current_app, g
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+
+from erlen import Erlen, current_app, has_request_context, request
+from erlen.db import Model, SQLAlchemy
+from erlen.migrate import Migrate, upgrade
 
 from .exceptions import NotReady
 
-SCHEMA_VERSION = 1
-LARGEST_ID = 2**63 - 1  # what an INTEGER of SQLite holds
+db = SQLAlchemy(model_class=Model)
+migrate = Migrate(db=db, directory=Path(__file__).parent / "migrations")
+
+LARGEST_ID = 2**31 - 1  # what an INTEGER holds, in the smallest of the databases
 
 
-def get_db() -> sqlite3.Connection:
-    """Return this request's connection, to a database that is set up."""
-    if "db" not in g:
-        g.db = connect(current_app.config["DATABASE"])
-    db: sqlite3.Connection = g.db
-    if schema_version(db) != SCHEMA_VERSION:
-        raise NotReady("The database is not set up yet. Run the commands init-db and seed.")
-    return db
+def key(length: int) -> sa.types.TypeEngine[str]:
+    """Return the type of folded text: it compares and sorts by its characters' codes.
 
-
-def connect(path: str) -> sqlite3.Connection:
-    """Open the database at ``path``: each statement is its own transaction unless one is begun."""
-    # A connection belongs to one request, but a server may finish a request's stream in
-    # another thread than the one that began it.
-    db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA foreign_keys = ON")
-    return db
-
-
-def schema_version(db: sqlite3.Connection) -> int:
-    """Return the version of the tables in ``db``; 0 if it has none."""
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    return version
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Make the statements of a ``with`` block one change, which happens whole or not at all."""
-    # IMMEDIATE takes the lock for writing now: what the block reads stays true until it writes.
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-
-
-def create_tables(path: str) -> None:
-    """Make the database file at ``path`` and the tables in it; what is there stays."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    db = connect(path)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")  # readers and a writer at the same time
-        with current_app.open_resource("schema.sql", "r") as schema:
-            statements = schema.read()
-        db.executescript(
-            f"BEGIN IMMEDIATE; {statements} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    finally:
-        db.close()
+    Left to themselves the databases would each sort in another way, and MariaDB would take some
+    titles for the same that are not.
+    """
+    return (
+        sa.String(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mysql.VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+    )
 
 
 def fold(text: str) -> str:
@@ -74,13 +37,37 @@ def fold(text: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
-def close_db(_error: BaseException | None) -> None:
-    """Close the connection, if the request opened one."""
-    db = g.pop("db", None)
-    if db is not None:
-        db.close()
+def database_url(place: str) -> sa.URL:
+    """Return the URL of the database at ``place``, which is a URL or the path of a file."""
+    return sa.make_url(place) if "://" in place else sa.URL.create("sqlite", database=place)
+
+
+def create_tables() -> str:
+    """Bring the tables to what the models say; return where the database is."""
+    url = db.engine.url
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    upgrade()
+    return url.render_as_string()
+
+
+def check_ready() -> None:
+    """Raise ``NotReady`` as long as there are no tables."""
+    if "shelf.ready" in current_app.extensions or request_is_static():
+        return
+    if not sa.inspect(db.engine).has_table("loans"):
+        raise NotReady("The database is not set up yet. Run the commands init-db and seed.")
+    current_app.extensions["shelf.ready"] = True
+
+
+def request_is_static() -> bool:
+    """Return whether a file is asked for, which needs no database."""
+    return has_request_context() and request.endpoint == "static"
 
 
 def init_app(app: Erlen) -> None:
-    """Let ``app`` close its connections."""
-    app.teardown_appcontext(close_db)
+    """Connect ``app`` to the database that its configuration names."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url(app.config["DATABASE"])
+    db.init_app(app)
+    migrate.init_app(app)
+    app.before_request(check_ready)

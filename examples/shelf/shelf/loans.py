@@ -1,143 +1,107 @@
 """Lending: who has which book, and until when."""
 
-import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any, cast
 
-from .db import LARGEST_ID
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
+
+from .books import lock_book
+from .db import LARGEST_ID, db
 from .exceptions import Refused
+from .models import Happening, Loan
 
-STATES = {
-    "open": "returned_on IS NULL",
-    "overdue": "returned_on IS NULL AND due_on < :today",
-    "returned": "returned_on IS NOT NULL",
-    "all": "TRUE",
-}
-
-FROM = """
-    FROM loans
-    JOIN books ON books.id = book_id
-    JOIN readers ON readers.id = reader_id
-"""
-
-SELECT = f"""
-    SELECT loans.id, book_id, title, author, reader_id, name AS reader,
-        borrowed_on, due_on, returned_on
-    {FROM}
-"""
-
-# One statement looks whether a copy is left and takes it, so two readers cannot both get the last.
-BORROW = """
-    INSERT INTO loans (book_id, reader_id, borrowed_on, due_on)
-    SELECT id, :reader_id, :borrowed_on, :due_on FROM books
-    WHERE id = :book_id
-    AND copies > (SELECT count(*) FROM loans WHERE book_id = :book_id AND returned_on IS NULL)
-"""
+STATES = ("open", "overdue", "returned", "all")
 
 
-@dataclass(frozen=True)
-class Loan:
-    """A copy of a book in a reader's hands, now or in the past."""
-
-    id: int
-    book_id: int
-    title: str
-    author: str
-    reader_id: int
-    reader: str
-    borrowed_on: date
-    due_on: date
-    returned_on: date | None
-
-    @property
-    def overdue(self) -> bool:
-        """Whether the book should have been back before today."""
-        return self.returned_on is None and self.due_on < date.today()
-
-
-def find_loan(db: sqlite3.Connection, loan_id: int) -> Loan | None:
+def find_loan(loan_id: int) -> Loan | None:
     """Return the loan with this id, or None."""
-    if loan_id > LARGEST_ID:
-        return None
-    row = db.execute(f"{SELECT} WHERE loans.id = ?", (loan_id,)).fetchone()
-    return _loan(row) if row else None
+    return db.session.get(Loan, loan_id) if loan_id <= LARGEST_ID else None
 
 
 def find_loans(
-    db: sqlite3.Connection,
     state: str = "all",
     *,
     reader_id: int | None = None,
     book_id: int | None = None,
-    limit: int = -1,
+    limit: int | None = None,
     offset: int = 0,
 ) -> list[Loan]:
     """Return the loans in this state (see STATES): open ones by due date, then the latest."""
-    condition, values = _condition(state, reader_id, book_id)
-    rows = db.execute(
-        f"""{SELECT} WHERE {condition}
-        ORDER BY returned_on IS NOT NULL, CASE WHEN returned_on IS NULL THEN due_on END,
-            returned_on DESC, loans.id DESC
-        LIMIT :limit OFFSET :offset""",
-        {**values, "limit": limit, "offset": offset},
+    returned = Loan.returned_on.is_not(None)
+    query = (
+        sa.select(Loan)
+        .where(*_conditions(state, reader_id, book_id))
+        .options(joinedload(Loan.book), joinedload(Loan.reader))
+        .order_by(
+            returned,
+            sa.case((returned, None), else_=Loan.due_on),
+            Loan.returned_on.desc(),
+            Loan.id.desc(),
+        )
+        .limit(limit)
+        .offset(offset)
     )
-    return [_loan(row) for row in rows]
+    return list(db.session.scalars(query))
 
 
 def count_loans(
-    db: sqlite3.Connection,
-    state: str = "all",
-    *,
-    reader_id: int | None = None,
-    book_id: int | None = None,
+    state: str = "all", *, reader_id: int | None = None, book_id: int | None = None
 ) -> int:
     """Return how many loans are in this state."""
-    condition, values = _condition(state, reader_id, book_id)
-    count: int = db.execute(f"SELECT count(*) {FROM} WHERE {condition}", values).fetchone()[0]
-    return count
+    query = sa.select(sa.func.count(Loan.id)).where(*_conditions(state, reader_id, book_id))
+    return db.session.scalar(query) or 0
 
 
-def borrow(db: sqlite3.Connection, book_id: int, reader_id: int, days: int) -> int:
-    """Lend a copy of the book for ``days`` days and return the loan's id, or refuse."""
-    today = date.today()
-    values = {
-        "book_id": book_id,
-        "reader_id": reader_id,
-        "borrowed_on": today.isoformat(),
-        "due_on": (today + timedelta(days=days)).isoformat(),
-    }
-    try:
-        cursor = db.execute(BORROW, values)
-    except sqlite3.IntegrityError:
-        raise Refused("This reader has a copy of the book already.") from None
-    if cursor.rowcount == 0 or cursor.lastrowid is None:
+@db.transaction
+def borrow(book_id: int, reader_id: int, days: int) -> Loan:
+    """Lend a copy of the book for ``days`` days and return the loan, or refuse."""
+    # Who comes second waits here, and then sees that the copy is gone.
+    book = lock_book(book_id)
+    if book is None or book.available < 1:
         raise Refused("No copy is left on the shelf.")
-    return cursor.lastrowid
-
-
-def give_back(db: sqlite3.Connection, loan_id: int) -> None:
-    """End the loan today, if it is still open."""
-    db.execute(
-        "UPDATE loans SET returned_on = ? WHERE id = ? AND returned_on IS NULL",
-        (date.today().isoformat(), loan_id),
+    today = date.today()
+    loan = Loan(
+        book_id=book_id,
+        reader_id=reader_id,
+        holder_id=reader_id,
+        borrowed_on=today,
+        due_on=today + timedelta(days=days),
     )
+    try:
+        with db.transaction():
+            db.session.add(loan)
+            db.session.add(Happening(loan=loan, is_return=False))
+    except IntegrityError:
+        raise Refused("This reader has a copy of the book already.") from None
+    return loan
 
 
-def _condition(
+def give_back(loan: Loan) -> None:
+    """End the loan today, if it is still open."""
+    with db.transaction():
+        ended = db.session.execute(
+            sa.update(Loan)
+            .where(Loan.id == loan.id, Loan.returned_on.is_(None))
+            .values(returned_on=date.today(), holder_id=None)
+        )
+        if cast("sa.CursorResult[Any]", ended).rowcount:
+            db.session.add(Happening(loan_id=loan.id, is_return=True))
+
+
+def _conditions(
     state: str, reader_id: int | None, book_id: int | None
-) -> tuple[str, dict[str, str | int | None]]:
-    """Return the WHERE clause for these loans with the values of its parameters."""
-    terms = [STATES[state]]
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield what must be true of these loans."""
+    if state in ("open", "overdue"):
+        yield Loan.returned_on.is_(None)
+    if state == "overdue":
+        yield Loan.due_on < date.today()
+    if state == "returned":
+        yield Loan.returned_on.is_not(None)
     if reader_id is not None:
-        terms.append("reader_id = :reader_id")
+        yield Loan.reader_id == reader_id
     if book_id is not None:
-        terms.append("book_id = :book_id")
-    today = date.today().isoformat()
-    return " AND ".join(terms), {"today": today, "reader_id": reader_id, "book_id": book_id}
-
-
-def _loan(row: sqlite3.Row) -> Loan:
-    values = dict(row)
-    for name in ("borrowed_on", "due_on", "returned_on"):
-        values[name] = values[name] and date.fromisoformat(values[name])
-    return Loan(**values)
+        yield Loan.book_id == book_id

@@ -1,37 +1,36 @@
 """The people who borrow books. They are known by name; passwords come with the login battery."""
 
-import sqlite3
-from dataclasses import dataclass
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from .db import fold
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Somebody who borrows books."""
-
-    id: int
-    name: str
+from .db import db, fold
+from .models import Reader
 
 
-def find_reader(db: sqlite3.Connection, reader_id: int) -> Reader | None:
+def find_reader(reader_id: int) -> Reader | None:
     """Return the reader with this id, or None."""
-    row = db.execute("SELECT id, name FROM readers WHERE id = ?", (reader_id,)).fetchone()
-    return Reader(**dict(row)) if row else None
+    return db.session.get(Reader, reader_id)
 
 
-def find_named(db: sqlite3.Connection, name: str) -> Reader | None:
+def find_named(name: str) -> Reader | None:
     """Return the reader of this name, in whatever case it is written, or None."""
-    row = db.execute("SELECT id, name FROM readers WHERE name_key = ?", (fold(name),)).fetchone()
-    return Reader(**dict(row)) if row else None
+    return db.session.scalar(sa.select(Reader).where(Reader.name_key == _key(name)))
 
 
-def welcome(db: sqlite3.Connection, name: str) -> Reader:
+def welcome(name: str) -> Reader:
     """Return the reader of this name; who is new becomes one."""
-    db.execute(
-        "INSERT INTO readers (name, name_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        (name, fold(name)),
-    )
-    reader = find_named(db, name)
-    assert reader is not None  # readers are never removed
+    reader = find_named(name)
+    if reader is None:
+        try:
+            with db.transaction():
+                reader = Reader(name=name, name_key=_key(name))
+                db.session.add(reader)
+        except IntegrityError:
+            # Somebody else was welcomed under the same name just now.
+            reader = find_named(name)
+    assert reader is not None
     return reader
+
+
+def _key(name: str) -> str:
+    return fold(name)[:200]

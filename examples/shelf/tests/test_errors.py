@@ -2,9 +2,11 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
+from shelf import create_app
+from shelf.db import db as database
+from sqlalchemy import event
 
 from erlen import Erlen
 from erlen.testing import FlaskClient
@@ -72,52 +74,71 @@ def test_a_mistake_of_ours_is_an_honest_500(
     assert "secret" not in response.text
 
 
-def test_a_database_out_of_reach_is_a_503(app: Erlen, tmp_path: Path) -> None:
-    app.config["DATABASE"] = str(tmp_path)
-    for address in ("/", "/books/1", "/api/books"):
-        response = app.test_client().get(address)
+def make_app(place: Path | str) -> Erlen:
+    return create_app({"TESTING": True, "SECRET_KEY": "for tests", "DATABASE": str(place)})
+
+
+@pytest.mark.parametrize("address", ["/", "/books/1", "/api/books"])
+def test_a_database_out_of_reach_is_a_503(tmp_path: Path, address: str) -> None:
+    for place in (tmp_path, "postgresql://nobody@127.0.0.1:1/nothing"):
+        response = make_app(place).test_client().get(address)
         assert response.status_code == 503
-        assert response.headers["Retry-After"] == "30"
-        assert "cannot reach its records" in response.text
+        assert response.headers["Retry-After"] == "2"
+        assert "cannot be reached" in response.text
 
 
-def test_a_database_not_set_up_is_explained(app: Erlen, tmp_path: Path) -> None:
-    app.config["DATABASE"] = str(tmp_path / "new.sqlite3")
-    response = app.test_client().get("/")
+def test_a_reader_sees_a_page_when_the_database_is_gone(app: Erlen, ada: FlaskClient) -> None:
+    with app.app_context():
+        database.drop_all()
+        database.engine.dispose()
+    Path(app.config["DATABASE"]).unlink()
+    Path(app.config["DATABASE"]).mkdir()
+    response = ada.get("/loans", headers={"Accept": "text/html"})
+    assert response.status_code == 503
+    assert "<h1>Service Unavailable</h1>" in response.text
+
+
+def test_a_database_not_set_up_is_explained(tmp_path: Path) -> None:
+    response = make_app(tmp_path / "new.db").test_client().get("/")
     assert response.status_code == 503
     assert "Run the commands init-db and seed." in response.text
 
 
 @pytest.mark.parametrize("limit", ["query_only = ON", "max_page_count = 1"])
 def test_a_database_that_takes_no_writes_still_reads(
-    ada: FlaskClient, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, limit: str
+    app: Erlen, ada: FlaskClient, db: sqlite3.Connection, limit: str
 ) -> None:
-    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = real_connect(*args, **options)
+    def refuse(connection: sqlite3.Connection, record: object) -> None:
         connection.execute(f"PRAGMA {limit}")
-        return connection
 
-    real_connect = sqlite3.connect
+    def count() -> int:
+        number: int = db.execute("SELECT count(*) FROM books").fetchone()[0]
+        return number
+
     db.execute("VACUUM")  # no free page is left in the file
-    before = db.execute("SELECT count(*) FROM books").fetchone()
-    monkeypatch.setattr("sqlite3.connect", connect)
+    before = count()
+    with app.app_context():
+        engine = database.engine
+    engine.dispose()
+    event.listen(engine, "connect", refuse)
     big = {"title": "x" * 200, "author": "y" * 100, "year": 1900, "language": "en", "copies": 1}
     responses = [ada.post("/api/books", json={**big, "title": f"{n}" * 200}) for n in range(9)]
     assert {response.status_code for response in responses} & {503}
     assert ada.get("/").status_code == 200
-    monkeypatch.undo()
-    written = sum(response.status_code == 201 for response in responses)
-    assert db.execute("SELECT count(*) FROM books").fetchone() == (before[0] + written,)
+    event.remove(engine, "connect", refuse)
+    engine.dispose()
+    assert count() == before + sum(response.status_code == 201 for response in responses)
     assert ada.post("/api/books", json=big).status_code == 201
 
 
-def test_a_busy_database_is_a_503(
-    app: Erlen, ada: FlaskClient, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real_connect = sqlite3.connect
-    monkeypatch.setattr(
-        "sqlite3.connect", lambda path, **options: real_connect(path, **{**options, "timeout": 0})
-    )
+def test_a_busy_database_is_a_503(app: Erlen, ada: FlaskClient, db: sqlite3.Connection) -> None:
+    def be_impatient(connection: sqlite3.Connection, record: object) -> None:
+        connection.execute("PRAGMA busy_timeout = 0")
+
+    with app.app_context():
+        engine = database.engine
+    engine.dispose()
+    event.listen(engine, "connect", be_impatient)
     db.execute("BEGIN IMMEDIATE")
     response = ada.post("/api/loans", json={"book": 1, "reader": "Ada"})
     assert response.status_code == 503

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from shelf import create_app, keep_secret
+from shelf.db import db
 
-from erlen import Erlen
 from erlen.testing import FlaskCliRunner
 
 CATALOGUE = Path(__file__).parent.parent / "shelf" / "catalogue.csv"
@@ -19,9 +19,12 @@ def test_setting_up_twice_changes_nothing(runner: FlaskCliRunner) -> None:
         assert runner.invoke(args=["seed"]).output == "Books added: 0. Already there: 735.\n"
 
 
-def test_seed_before_init_db_says_what_to_do(app: Erlen, tmp_path: Path) -> None:
-    app.config["DATABASE"] = str(tmp_path / "new.sqlite3")
-    result = app.test_cli_runner().invoke(args=["seed"])
+def test_seed_before_init_db_says_what_to_do(tmp_path: Path) -> None:
+    result = (
+        create_app({"DATABASE": str(tmp_path / "new.db"), "SECRET_KEY": "x"})
+        .test_cli_runner()
+        .invoke(args=["seed"])
+    )
     assert result.exit_code == 1
     assert "Run the commands init-db and seed." in result.output
 
@@ -35,6 +38,12 @@ def test_the_environment_says_where_the_database_is(
     app.test_cli_runner().invoke(args=["init-db"])
     assert (tmp_path / "deep" / "down.sqlite3").exists()
     assert app.secret_key == "from outside"
+
+
+def test_the_environment_may_name_another_kind_of_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada@localhost/shelf")
+    with create_app({"SECRET_KEY": "x"}).app_context():
+        assert db.engine.dialect.name == "postgresql"
 
 
 def test_a_secret_is_made_once_and_kept_from_others(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 ``owns_prefix`` makes the blueprint answer, in its own way, for unknown addresses below ``/api``.
 """
 
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
 from werkzeug.exceptions import PreconditionFailed
@@ -12,17 +12,19 @@ from erlen import Blueprint, Response, abort, current_app, jsonify, request, url
 from erlen.typing import ResponseReturnValue
 
 from ..books import (
-    Book,
     BookData,
     add_book,
     change_book,
     count_books,
     find_book,
     find_books,
+    lock_book,
     remove_book,
 )
-from ..db import LARGEST_ID, get_db, transaction
-from ..loans import STATES, Loan, borrow, count_loans, find_loan, find_loans, give_back
+from ..covers import remove_cover
+from ..db import LARGEST_ID, db
+from ..loans import STATES, borrow, count_loans, find_loan, find_loans, give_back
+from ..models import Book, Loan
 from ..readers import find_named, welcome
 from .errors import handle_errors, show_problem
 from .fields import Fields
@@ -48,20 +50,17 @@ def list_books() -> ResponseReturnValue:
     fields = Fields(request.args)
     search, span = read_search(fields), read_span(fields)
     fields.check()
-    db = get_db()
-    total = count_books(db, search)
+    total = count_books(search)
     check_page(span, total)
-    books = find_books(db, search, limit=span.size, offset=span.offset)
+    books = find_books(search, limit=span.size, offset=span.offset)
     return page_json(Page([book_json(book) for book in books], span, total), query(search, span))
 
 
 @bp.post("/books")
 def post_book() -> ResponseReturnValue:
     """Add a book."""
-    db = get_db()
-    book_id = add_book(db, read_json_book())
-    book = get_book(book_id)
-    return book_json(book), 201, {"Location": url_for("api.show_book", book_id=book_id)}
+    book = add_book(read_json_book())
+    return book_json(book), 201, {"Location": url_for("api.show_book", book_id=book.id)}
 
 
 @bp.get("/books/<int:book_id>")
@@ -74,37 +73,40 @@ def show_book(book_id: int) -> ResponseReturnValue:
 def put_book(book_id: int) -> ResponseReturnValue:
     """Write all that is known of a book anew; with ``If-Match``, only if nobody else just did."""
     new = read_json_book()
-    with transaction(get_db()):
-        check_unchanged(get_book(book_id))
-        change_book(get_db(), book_id, new)
-    return book_json(get_book(book_id))
+    with db.transaction():
+        book = get_book(book_id, lock_book)
+        check_unchanged(book)
+        change_book(book, new)
+    return book_json(book)
 
 
 @bp.delete("/books/<int:book_id>")
 def delete_book(book_id: int) -> ResponseReturnValue:
     """Remove a book that was never lent."""
-    with transaction(get_db()):
-        check_unchanged(get_book(book_id))
-        remove_book(get_db(), book_id)
+    with db.transaction():
+        book = get_book(book_id, lock_book)
+        check_unchanged(book)
+        cover = book.cover
+        remove_book(book)
+    remove_cover(cover)
     return "", 204
 
 
 @bp.get("/loans")
 def list_loans() -> ResponseReturnValue:
     """List the loans that the query string asks for: reader, state."""
-    db = get_db()
     fields = Fields(request.args)
     name = fields.optional_text("reader", limit=60)
     state = fields.optional_choice("state", STATES) or "all"
     span = read_span(fields)
-    reader = find_named(db, name) if name else None
+    reader = find_named(name) if name and not fields.errors else None
     if name and reader is None:
         fields.errors.setdefault("reader", "Nobody of this name has been here.")
     fields.check()
     reader_id = reader.id if reader else None
-    total = count_loans(db, state, reader_id=reader_id)
+    total = count_loans(state, reader_id=reader_id)
     check_page(span, total)
-    loans = find_loans(db, state, reader_id=reader_id, limit=span.size, offset=span.offset)
+    loans = find_loans(state, reader_id=reader_id, limit=span.size, offset=span.offset)
     own_query = {"reader": name or None, "state": state, "per_page": span.size}
     return page_json(Page([loan_json(loan) for loan in loans], span, total), own_query)
 
@@ -112,18 +114,16 @@ def list_loans() -> ResponseReturnValue:
 @bp.post("/loans")
 def post_loan() -> ResponseReturnValue:
     """Lend a book: to ``reader``, who is welcome as a new one, the book whose id is ``book``."""
-    db = get_db()
     fields = json_fields()
     fields.only("book", "reader")
     name = fields.text("reader", limit=60)
-    book = find_book(db, fields.number("book", 1, LARGEST_ID))
+    book = find_book(fields.number("book", 1, LARGEST_ID))
     if book is None:
         fields.errors.setdefault("book", "There is no such book.")
     fields.check()
     assert book is not None
-    loan_id = borrow(db, book.id, welcome(db, name).id, current_app.config["LOAN_DAYS"])
-    location = url_for("api.show_loan", loan_id=loan_id)
-    return loan_json(get_loan(loan_id)), 201, {"Location": location}
+    loan = borrow(book.id, welcome(name).id, current_app.config["LOAN_DAYS"])
+    return loan_json(loan), 201, {"Location": url_for("api.show_loan", loan_id=loan.id)}
 
 
 @bp.get("/loans/<int:loan_id>")
@@ -135,8 +135,9 @@ def show_loan(loan_id: int) -> ResponseReturnValue:
 @bp.delete("/loans/<int:loan_id>")
 def end_loan(loan_id: int) -> ResponseReturnValue:
     """End a loan: the book is back. What was lent stays on record."""
-    give_back(get_db(), get_loan(loan_id).id)
-    return loan_json(get_loan(loan_id))
+    loan = get_loan(loan_id)
+    give_back(loan)
+    return loan_json(loan)
 
 
 @bp.after_request
@@ -165,9 +166,9 @@ def read_json_book() -> BookData:
     return book
 
 
-def get_book(book_id: int) -> Book:
+def get_book(book_id: int, find: Callable[[int], Book | None] = find_book) -> Book:
     """Return the book with this id, or answer 404."""
-    book = find_book(get_db(), book_id)
+    book = find(book_id)
     if book is None:
         abort(404, f"There is no book {book_id}.")
     return book
@@ -175,7 +176,7 @@ def get_book(book_id: int) -> Book:
 
 def get_loan(loan_id: int) -> Loan:
     """Return the loan with this id, or answer 404."""
-    loan = find_loan(get_db(), loan_id)
+    loan = find_loan(loan_id)
     if loan is None:
         abort(404, f"There is no loan {loan_id}.")
     return loan
@@ -192,7 +193,10 @@ def check_unchanged(book: Book) -> None:
 
 def book_json(book: Book) -> dict[str, Any]:
     """Return what programs see of a book."""
-    return {**asdict(book), "url": url_for("api.show_book", book_id=book.id)}
+    return {
+        **{name: getattr(book, name) for name in (*BOOK_FIELDS, "id", "available")},
+        "url": url_for("api.show_book", book_id=book.id),
+    }
 
 
 def loan_json(loan: Loan) -> dict[str, Any]:
@@ -200,8 +204,8 @@ def loan_json(loan: Loan) -> dict[str, Any]:
     return {
         "id": loan.id,
         "book": loan.book_id,
-        "title": loan.title,
-        "reader": loan.reader,
+        "title": loan.book.title,
+        "reader": loan.reader.name,
         "borrowed_on": loan.borrowed_on.isoformat(),
         "due_on": loan.due_on.isoformat(),
         "returned_on": loan.returned_on and loan.returned_on.isoformat(),

@@ -1,10 +1,9 @@
 """The catalogue's pages."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import StringIO
-from typing import Any
 
 from erlen import (
     Blueprint,
@@ -14,36 +13,31 @@ from erlen import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
+from erlen.forms.storage import send_stored
 from erlen.typing import ResponseReturnValue
 
 from ..books import (
-    Book,
     add_book,
     change_book,
     count_books,
     find_book,
     find_books,
     find_languages,
+    stream_books,
 )
-from ..db import get_db
+from ..covers import covers, remove_cover
 from ..exceptions import Refused
 from ..languages import LANGUAGES
 from ..loans import find_loans
-from .fields import Fields, Invalid
-from .listing import Page, check_page, query, read_book, read_search, read_span
+from ..models import Book
+from .fields import Fields
+from .forms import COVER_SIZE, BookForm, SearchForm, choices
+from .listing import Page, check_page, query, read_search, read_span
 from .readers import current_reader
 
 bp = Blueprint("catalogue", __name__)
-
-SORT_NAMES = {
-    "title": "Title",
-    "author": "Author",
-    "oldest": "Oldest first",
-    "newest": "Newest first",
-}
 
 CSV_COLUMNS = (
     "title", "english_title", "author", "born", "died", "year", "language", "copies", "available",
@@ -53,22 +47,18 @@ CSV_COLUMNS = (
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """Show the books that the search form asks for, page by page."""
-    db = get_db()
-    used = find_languages(db)
-    languages = {code: name for code, name in LANGUAGES.items() if code in used}
+    used = find_languages()
+    form = SearchForm(request.args)
+    form.language.choices = choices({k: v for k, v in LANGUAGES.items() if k in used}, "Any")
     fields = Fields(request.args)
-    search, span = read_search(fields), read_span(fields)
+    search, span = form.read(fields), read_span(fields)
     if fields.errors:
-        return render_template("catalogue.html", errors=fields.errors, languages=languages), 400
-    total = count_books(db, search)
+        return render_template("catalogue.html", form=form), 400
+    total = count_books(search)
     check_page(span, total)
-    books = list(find_books(db, search, limit=span.size, offset=span.offset))
+    books = find_books(search, limit=span.size, offset=span.offset)
     return render_template(
-        "catalogue.html",
-        page=Page(books, span, total),
-        query=query(search, span),
-        errors={},
-        languages=languages,
+        "catalogue.html", form=form, page=Page(books, span, total), query=query(search, span)
     )
 
 
@@ -78,9 +68,8 @@ def export() -> ResponseReturnValue:
     fields = Fields(request.args)
     search = read_search(fields)
     fields.check()
-    lines = csv_lines(find_books(get_db(), search))
     return Response(
-        stream_with_context(lines),
+        csv_lines(stream_books(search)),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="books.csv"'},
     )
@@ -89,52 +78,58 @@ def export() -> ResponseReturnValue:
 @bp.get("/books/<int:book_id>")
 def show(book_id: int) -> ResponseReturnValue:
     """Show a book and who had it."""
-    db = get_db()
     book = get_book(book_id)
     reader = current_reader()
-    open_loans = find_loans(db, "open", book_id=book.id)
+    open_loans = find_loans("open", book_id=book.id)
     own_loans = [loan for loan in open_loans if reader and loan.reader_id == reader.id]
     return render_template(
         "book.html",
         book=book,
         own_loan=own_loans[0] if own_loans else None,
         open_loans=open_loans,
-        past_loans=find_loans(db, "returned", book_id=book.id, limit=10),
+        past_loans=find_loans("returned", book_id=book.id, limit=10),
     )
 
 
 @bp.route("/books/new", methods=["GET", "POST"])
 def add() -> ResponseReturnValue:
     """Ask for a new book, and add it."""
-    if request.method == "GET":
-        return book_form({"copies": 1})
-    fields = Fields(request.form)
+    form = open_form()
+    if not form.validate_on_submit() or form.book is None:
+        return show_form(form)
     try:
-        book = read_book(fields)
-        fields.check()
-        book_id = add_book(get_db(), book)
-    except (Invalid, Refused) as error:
-        return book_form(request.form, error)
-    flash(f"“{book.title}” is in the catalogue now.")
-    return redirect(url_for("catalogue.show", book_id=book_id), 303)
+        with saved_cover(form) as cover:
+            added = add_book(form.book, cover)
+    except Refused as error:
+        return show_form(form, error)
+    flash(f"“{added.title}” is in the catalogue now.")
+    return redirect(url_for("catalogue.show", book_id=added.id), 303)
 
 
 @bp.route("/books/<int:book_id>/edit", methods=["GET", "POST"])
 def edit(book_id: int) -> ResponseReturnValue:
     """Ask what is to change in a book, and change it."""
-    db = get_db()
     book = get_book(book_id)
-    if request.method == "GET":
-        return book_form(asdict(book), book=book)
-    fields = Fields(request.form)
+    form = open_form(book)
+    if not form.validate_on_submit() or form.book is None:
+        return show_form(form, book=book)
+    old = book.cover
+    keep = None if "remove_cover" in form and form.remove_cover.data else old
     try:
-        changed = read_book(fields)
-        fields.check()
-        change_book(db, book.id, changed)
-    except (Invalid, Refused) as error:
-        return book_form(request.form, error, book)
-    flash(f"“{changed.title}” is changed.")
+        with saved_cover(form) as cover:
+            change_book(book, form.book, cover=cover or keep)
+    except Refused as error:
+        return show_form(form, error, book)
+    if book.cover != old:
+        remove_cover(old)
+    flash(f"“{book.title}” is changed.")
     return redirect(url_for("catalogue.show", book_id=book.id), 303)
+
+
+@bp.get("/covers/<name>")
+def cover(name: str) -> ResponseReturnValue:
+    """Show the picture of a cover. Its name is never used for another, so it may be kept."""
+    return send_stored(covers(), name, inline=True, max_age=365 * 24 * 3600)
 
 
 @bp.app_template_filter("language")
@@ -146,28 +141,41 @@ def language_name(code: str) -> str:
 @bp.app_context_processor
 def add_choices() -> dict[str, object]:
     """Let templates list what can be chosen."""
-    return {"LANGUAGES": LANGUAGES, "SORT_NAMES": SORT_NAMES}
+    return {"LANGUAGES": LANGUAGES}
 
 
 def get_book(book_id: int) -> Book:
     """Return the book with this id, or answer 404."""
-    book = find_book(get_db(), book_id)
+    book = find_book(book_id)
     if book is None:
         abort(404, "There is no such book.")
     return book
 
 
-def book_form(
-    values: Mapping[str, Any],
-    error: Invalid | Refused | None = None,
-    book: Book | None = None,
+def open_form(book: Book | None = None) -> BookForm:
+    """Return the form for a book, with room for a picture in what may be sent."""
+    request.max_content_length = COVER_SIZE + (request.max_content_length or 0)
+    return BookForm(book)
+
+
+def show_form(
+    form: BookForm, refused: Refused | None = None, book: Book | None = None
 ) -> ResponseReturnValue:
     """Show the form for a new book or for ``book``, with what was typed and what is wrong."""
-    errors = error.errors if isinstance(error, Invalid) else {}
-    if isinstance(error, Refused):
-        flash(str(error), "error")
-    status = 200 if error is None else 400 if errors else 409
-    return render_template("book_form.html", values=values, errors=errors, book=book), status
+    if refused is not None:
+        flash(str(refused), "error")
+    status = 409 if refused else 400 if form.errors else 200
+    return render_template("book_form.html", form=form, book=book), status
+
+
+@contextmanager
+def saved_cover(form: BookForm) -> Iterator[str | None]:
+    """Keep the picture that was sent, if any, unless the book is refused."""
+    if form.cover.data is None:
+        yield None
+        return
+    with form.cover.data.saved(covers()) as name:
+        yield name
 
 
 def csv_lines(books: Iterable[Book]) -> Iterator[str]:

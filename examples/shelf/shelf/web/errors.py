@@ -1,26 +1,15 @@
 """Error answers: a page for people, problem details (RFC 9457) for programs."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 
-from erlen import Blueprint, Erlen, current_app, json, render_template, request
+from erlen import Blueprint, Erlen, g, json, render_template, request
 
 from ..exceptions import NotReady, Refused
 
 Answer = tuple[str, int, dict[str, str]]
-
-# The database is busy, full, read-only or out of reach: later may be better.
-PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-}
 
 
 def show_error(error: HTTPException) -> Answer:
@@ -31,6 +20,8 @@ def show_error(error: HTTPException) -> Answer:
 
 def show_page(error: HTTPException) -> Answer:
     """Answer with a page."""
+    if (error.code or 500) >= 500:
+        g.reader = None  # the page is not to ask a database that may be the trouble
     # The headers of the exception: Allow, Retry-After and the like.
     return render_template("error.html", error=error), error.code or 500, dict(error.get_headers())
 
@@ -56,26 +47,21 @@ def prefers_json() -> bool:
 
 
 def as_http(error: Exception) -> HTTPException:
-    """Return the HTTP error that says what ``error`` means; raise what is a mistake of ours."""
+    """Return the HTTP error that says what ``error`` means."""
     if isinstance(error, Refused):
         return Conflict(str(error))
-    if isinstance(error, NotReady):
-        return ServiceUnavailable(str(error))
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in PASSING:
-        current_app.logger.error("The database does not work: %s", error)
-        return ServiceUnavailable(
-            "The library cannot reach its records now. Nothing was changed. Try again later.",
-            retry_after=30,
-        )
-    raise error
+    return ServiceUnavailable(str(error))
 
 
 def handle_errors(scope: Erlen | Blueprint, show: Callable[[HTTPException], Answer]) -> None:
-    """Answer with ``show`` for everything that goes wrong in an application or a blueprint."""
+    """Answer with ``show`` for everything that goes wrong in an application or a blueprint.
+
+    What goes wrong in the database, ``erlen.db`` turns into HTTP errors by itself.
+    """
 
     def show_other(error: Exception) -> Answer:
         return show(as_http(error))
 
     scope.register_error_handler(HTTPException, show)
-    for kind in (Refused, NotReady, sqlite3.OperationalError):
+    for kind in (Refused, NotReady):
         scope.register_error_handler(kind, show_other)

@@ -4,7 +4,6 @@ from erlen import Blueprint, abort, current_app, flash, redirect, render_templat
 from erlen.typing import ResponseReturnValue
 
 from ..books import find_book
-from ..db import get_db
 from ..exceptions import Refused
 from ..loans import borrow, count_loans, find_loan, find_loans, give_back
 from .readers import ask_name, current_reader
@@ -18,20 +17,18 @@ def index() -> ResponseReturnValue:
     reader = current_reader()
     if reader is None:
         return ask_name(request.path)
-    db = get_db()
     return render_template(
         "loans.html",
-        open_loans=find_loans(db, "open", reader_id=reader.id),
-        past_loans=find_loans(db, "returned", reader_id=reader.id, limit=50),
-        past_count=count_loans(db, "returned", reader_id=reader.id),
+        open_loans=find_loans("open", reader_id=reader.id),
+        past_loans=find_loans("returned", reader_id=reader.id, limit=50),
+        past_count=count_loans("returned", reader_id=reader.id),
     )
 
 
 @bp.post("/books/<int:book_id>/borrow")
 def take(book_id: int) -> ResponseReturnValue:
     """Borrow a copy of a book."""
-    db = get_db()
-    book = find_book(db, book_id)
+    book = find_book(book_id)
     if book is None:
         abort(404, "There is no such book.")
     book_path = url_for("catalogue.show", book_id=book.id)
@@ -39,12 +36,10 @@ def take(book_id: int) -> ResponseReturnValue:
     if reader is None:
         return ask_name(book_path)
     try:
-        loan_id = borrow(db, book.id, reader.id, current_app.config["LOAN_DAYS"])
+        loan = borrow(book.id, reader.id, current_app.config["LOAN_DAYS"])
     except Refused as refused:
         flash(str(refused), "error")
         return redirect(book_path, 303)
-    loan = find_loan(db, loan_id)
-    assert loan is not None
     flash(f"“{book.title}” is yours until {loan.due_on:%d %B %Y}.")
     return redirect(book_path, 303)
 
@@ -52,11 +47,10 @@ def take(book_id: int) -> ResponseReturnValue:
 @bp.post("/loans/<int:loan_id>/return")
 def bring_back(loan_id: int) -> ResponseReturnValue:
     """Return a book that this reader has."""
-    db = get_db()
-    loan = find_loan(db, loan_id)
+    loan = find_loan(loan_id)
     reader = current_reader()
     if loan is None or reader is None or loan.reader_id != reader.id:
         abort(404, "You have no such loan.")
-    give_back(db, loan.id)
-    flash(f"Thank you for returning “{loan.title}”.")
+    give_back(loan)
+    flash(f"Thank you for returning “{loan.book.title}”.")
     return redirect(url_for("loans.index"), 303)

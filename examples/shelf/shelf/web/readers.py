@@ -5,8 +5,8 @@ import re
 from erlen import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from erlen.typing import ResponseReturnValue
 
-from ..db import get_db
-from ..readers import Reader, find_reader, welcome
+from ..models import Reader
+from ..readers import find_reader, welcome
 from .fields import Fields, Invalid
 
 bp = Blueprint("readers", __name__)
@@ -30,7 +30,7 @@ def enter() -> ResponseReturnValue:
         fields.check()
     except Invalid as invalid:
         return render_template("reader.html", values=request.form, errors=invalid.errors), 400
-    reader = welcome(get_db(), name)
+    reader = welcome(name)
     session.clear()
     session.permanent = True
     session["reader_id"] = reader.id
@@ -57,7 +57,7 @@ def current_reader() -> Reader | None:
     """Return the reader of this session, if one gave a name."""
     if "reader" not in g:
         reader_id = session.get("reader_id")
-        g.reader = find_reader(get_db(), reader_id) if reader_id is not None else None
+        g.reader = find_reader(reader_id) if reader_id is not None else None
     reader: Reader | None = g.reader
     return reader
 
