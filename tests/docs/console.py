@@ -21,7 +21,10 @@ LEFT_OUT = re.compile(
 )
 
 #: Commands that go on until they are stopped.
-SERVES = re.compile(r"(erlen|flask)( --app \w+)? run\b|gunicorn |.* erlen.compat (run|serve) ")
+SERVES = re.compile(
+    r"(erlen|flask)( --app \w+)? run\b|(gunicorn|granian|hypercorn|uvicorn) "
+    r"|.* erlen.compat (run|serve) "
+)
 
 #: The ports of the pages. Each stands for a free one, so that tests can run side by side.
 PAGE_PORTS = re.compile(r"(?<=127\.0\.0\.1:)(5000|8000)")
@@ -98,8 +101,10 @@ class Console:
         self._stop()
         self.port = find_free_port()
         self.environ["FLASK_RUN_PORT"] = str(self.port)
-        if command.startswith("gunicorn") and "127.0.0.1" not in command:
+        if command.startswith(("gunicorn", "hypercorn")) and "127.0.0.1" not in command:
             command += f" --bind 127.0.0.1:{self.port}"
+        if command.startswith(("granian", "uvicorn")):
+            command += f" --port {self.port}"
         with (self.folder / "server.log").open("w") as log:
             self._server = subprocess.Popen(
                 ["/bin/sh", "-c", f"exec {self._with_port(command)}"],

@@ -24,6 +24,10 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import sqlalchemy as sa
+
+import erlen.db
+
 from .console import Console
 
 if t.TYPE_CHECKING:
@@ -127,11 +131,14 @@ class PageRunner:
         self._environ = dict(os.environ)
         self._logging = (logging.root.level, logging.root.handlers[:])
         self._modules = set(sys.modules)
+        self._model = erlen.db.Model
+        erlen.db.Model = make_model()  # type: ignore[misc]
         sys.path.insert(0, str(self.folder))
         return self
 
     def __exit__(self, *args: object) -> None:
         self.console.close()
+        erlen.db.Model = self._model  # type: ignore[misc]
         sys.path[:] = self._path
         os.environ.clear()
         os.environ.update(self._environ)
@@ -173,6 +180,16 @@ class PageRunner:
         assert file.resolve().is_relative_to(self.folder.resolve()), name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+
+def make_model() -> type[erlen.db.Model]:
+    """Return a base for the models of a page, which has none of those of other pages."""
+
+    class Model(erlen.db.Model):
+        __abstract__ = True
+        metadata = sa.MetaData(naming_convention=erlen.db.Model.metadata.naming_convention)
+
+    return Model
 
 
 def check_doctest(page: Path, block: Block, namespace: dict[str, t.Any]) -> None:

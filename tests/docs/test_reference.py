@@ -19,6 +19,7 @@ import erlen
 from erlen import signals
 from erlen.cli import cli
 from erlen.defaults import ERLEN_DEFAULTS, FLASK_DEFAULTS
+from erlen.migrate.cli import db as migrate_group
 from erlen.routing import DEFAULT_CONVERTERS
 from erlen.testing.pytest_plugin import FIXTURES
 
@@ -46,6 +47,8 @@ INTERNAL = {
     "erlen.scaffold",
     "erlen.server",
     "erlen.setup",
+    "erlen.streams",
+    "erlen.websocket_steps",
 }
 
 
@@ -95,7 +98,9 @@ def test_security_lists_every_difference() -> None:
 def list_commands() -> list[tuple[str, click.Command]]:
     """Return the command line itself and all its commands, with their full names."""
     cli._load_plugin_commands()
-    return [("erlen", cli), *walk_commands(cli, "erlen")]
+    # An application has this group when it has migrations.
+    migrations = [("erlen db", migrate_group), *walk_commands(migrate_group, "erlen db")]
+    return [("erlen", cli), *walk_commands(cli, "erlen"), *migrations]
 
 
 def walk_commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -206,7 +211,7 @@ def test_core_is_complete() -> None:
     """The contract against threads and loops names each module of the core."""
     settings = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())
     contract = settings["tool"]["importlinter"]["contracts"][1]
-    outside = {"cli", "compat", "gateway", "sansio", "server", "testing"}
+    outside = {"cli", "compat", "gateway", "sansio", "server", "testing", "db", "forms", "migrate"}
     core = [
         info.name
         for info in pkgutil.iter_modules(erlen.__path__)

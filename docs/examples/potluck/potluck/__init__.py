@@ -1,6 +1,5 @@
 """Potluck: who brings what to dinner."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,14 +16,13 @@ def create_app(test_config: Mapping[str, Any] | None = None) -> Erlen:
     app = Erlen(__name__, instance_relative_config=True)
     app.config.from_mapping(
         SECRET_KEY="dev",
-        DATABASE=os.path.join(app.instance_path, "potluck.db"),
+        SQLALCHEMY_DATABASE_URI="sqlite:///potluck.db",
     )
     if test_config is None:
         app.config.from_prefixed_env("POTLUCK")
     else:
         app.config.from_mapping(test_config)
 
-    os.makedirs(app.instance_path, exist_ok=True)
     db.init_app(app)
     app.register_blueprint(accounts.bp)
     app.register_blueprint(events.bp)

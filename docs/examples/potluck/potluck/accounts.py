@@ -1,15 +1,16 @@
 """Accounts: register, log in, log out."""
 
 import functools
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy as sa
 from erlen import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from erlen.typing import ResponseReturnValue
+from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from .db import get_db
+from .db import Account, db
 
 bp = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -22,8 +23,7 @@ def load_account() -> None:
     account_id = session.get("account_id")
     g.account = None
     if account_id is not None:
-        query = "SELECT id, name FROM account WHERE id = ?"
-        g.account = get_db().execute(query, (account_id,)).fetchone()
+        g.account = db.session.get(Account, account_id)
 
 
 def login_required(view: View) -> View:
@@ -58,14 +58,11 @@ def check_new_account(name: str, password: str) -> str | None:
         return "A name has 1 to 40 characters."
     if len(password) < 8:
         return "A password has at least 8 characters."
-    db = get_db()
+    account = Account(name=name, password=generate_password_hash(password))
     try:
-        db.execute(
-            "INSERT INTO account (name, password) VALUES (?, ?)",
-            (name, generate_password_hash(password)),
-        )
-        db.commit()
-    except sqlite3.IntegrityError:
+        with db.transaction():
+            db.session.add(account)
+    except IntegrityError:
         return f"Somebody else is called {name}."
     return None
 
@@ -74,13 +71,13 @@ def check_new_account(name: str, password: str) -> str | None:
 def login() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/form.html", title="Log in")
-    query = "SELECT id, password FROM account WHERE name = ?"
-    account = get_db().execute(query, (request.form["name"].strip(),)).fetchone()
-    if account is None or not check_password_hash(account["password"], request.form["password"]):
+    query = sa.select(Account).where(Account.name == request.form["name"].strip())
+    account = db.session.scalar(query)
+    if account is None or not check_password_hash(account.password, request.form["password"]):
         flash("Name and password do not match.")
         return render_template("accounts/form.html", title="Log in"), 422
     session.clear()
-    session["account_id"] = account["id"]
+    session["account_id"] = account.id
     return redirect(url_for("events.index"))
 
 

@@ -6,7 +6,8 @@ from erlen import Blueprint, abort, g, request, url_for
 from erlen.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from .events import ID, add_dish, get_event, list_dishes, list_events
+from .db import Event
+from .events import ID, add_dish, get_event, list_events
 
 bp = Blueprint("api", __name__, url_prefix="/api", owns_prefix=True)
 
@@ -18,13 +19,14 @@ def show_error(error: HTTPException) -> ResponseReturnValue:
 
 @bp.get("/events")
 def events() -> ResponseReturnValue:
-    return [dict(event) for event in list_events()]
+    return [summary(event) for event in list_events()]
 
 
 @bp.get(f"/events/<{ID}:event_id>")
 def event(event_id: int) -> ResponseReturnValue:
-    dishes = [{"name": dish["name"], "cook": dish["cook"]} for dish in list_dishes(event_id)]
-    return {**get_event(event_id), "dishes": dishes}
+    event = get_event(event_id)
+    dishes = [{"name": dish.name, "cook": dish.cook.name} for dish in event.dishes]
+    return {**summary(event), "dishes": dishes}
 
 
 @bp.post(f"/events/<{ID}:event_id>/dishes")
@@ -37,3 +39,13 @@ def bring(event_id: int) -> ResponseReturnValue:
         abort(422, 'Send an object such as {"name": "Soup"}; the name has at most 80 characters.')
     location = url_for("api.event", event_id=event_id)
     return {"event": event_id, "name": name.strip()}, 201, {"Location": location}
+
+
+def summary(event: Event) -> dict[str, Any]:
+    """Return what a list says of an event."""
+    return {
+        "id": event.id,
+        "title": event.title,
+        "day": event.day.isoformat(),
+        "host": event.host.name,
+    }

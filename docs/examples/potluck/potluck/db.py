@@ -1,33 +1,52 @@
-"""The database: one SQLite file, and one connection for each request."""
+"""The database: accounts, events and dishes."""
 
-import sqlite3
+from datetime import date
 
 import click
-from erlen import Erlen, current_app, g
+import sqlalchemy as sa
+from erlen import Erlen
 from erlen.cli import with_appcontext
+from erlen.db import Model, SQLAlchemy
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+db = SQLAlchemy(model_class=Model)
 
 
-def get_db() -> sqlite3.Connection:
-    """Return the connection of this request; the first call opens it."""
-    if "db" not in g:
-        g.db = sqlite3.connect(current_app.config["DATABASE"])
-        g.db.row_factory = sqlite3.Row
-        g.db.execute("PRAGMA foreign_keys = ON")
-    connection: sqlite3.Connection = g.db
-    return connection
+class Account(Model):
+    """Somebody who can log in."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    password: Mapped[str] = mapped_column(sa.String(200))
 
 
-def close_db(error: BaseException | None = None) -> None:
-    """Close the connection if this request opened one."""
-    connection = g.pop("db", None)
-    if connection is not None:
-        connection.close()
+class Event(Model):
+    """A dinner."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    host_id: Mapped[int] = mapped_column(sa.ForeignKey("account.id"))
+    title: Mapped[str] = mapped_column(sa.String(80))
+    day: Mapped[date]
+
+    host: Mapped[Account] = relationship()
+    dishes: Mapped[list["Dish"]] = relationship(order_by="Dish.id")
+
+
+class Dish(Model):
+    """What somebody brings."""
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[int] = mapped_column(sa.ForeignKey("event.id"))
+    cook_id: Mapped[int] = mapped_column(sa.ForeignKey("account.id"))
+    name: Mapped[str] = mapped_column(sa.String(80))
+
+    cook: Mapped[Account] = relationship()
 
 
 def init_db() -> None:
     """Make the tables; what was in them is lost."""
-    with current_app.open_resource("schema.sql", "r") as schema:
-        get_db().executescript(schema.read())
+    db.drop_all()
+    db.create_all()
 
 
 @click.command("init-db")
@@ -39,6 +58,6 @@ def init_db_command() -> None:
 
 
 def init_app(app: Erlen) -> None:
-    """Close connections after each request, and add the command."""
-    app.teardown_appcontext(close_db)
+    """Connect the application to its database, and add the command."""
+    db.init_app(app)
     app.cli.add_command(init_db_command)

@@ -1,7 +1,9 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from erlen import Erlen
+from erlen.db.testing import close_engines
 from erlen.testing import FlaskClient, FlaskCliRunner
 
 from potluck import create_app
@@ -9,11 +11,14 @@ from potluck.db import init_db
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Erlen:
-    app = create_app({"TESTING": True, "DATABASE": str(tmp_path / "test.db")})
+def app(tmp_path: Path) -> Iterator[Erlen]:
+    url = f"sqlite:///{tmp_path}/test.db"
+    config = {"TESTING": True, "WTF_CSRF_ENABLED": False, "SQLALCHEMY_DATABASE_URI": url}
+    app = create_app(config)
     with app.app_context():
         init_db()
-    return app
+    yield app
+    close_engines(app)
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 from erlen import Erlen
 from erlen.testing import FlaskCliRunner
 
-from potluck.db import get_db
+from potluck.db import Account, db
 
 
-def test_one_connection_per_context(app: Erlen) -> None:
+def test_one_session_per_context(app: Erlen) -> None:
     with app.app_context():
-        assert get_db() is get_db()
+        ada = Account(name="Ada", password="x")
+        db.session.add(ada)
+        db.session.commit()
+        assert db.session.get(Account, 1) is ada
+    with app.app_context():
+        assert db.session.get(Account, 1) is not ada
 
 
 def test_init_db_command(runner: FlaskCliRunner) -> None:

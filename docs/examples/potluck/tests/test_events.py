@@ -19,6 +19,8 @@ def test_plan_an_event(ada: FlaskClient) -> None:
 def test_bad_day(ada: FlaskClient) -> None:
     response = ada.post("/events/new", data={"title": "Dinner", "day": "soon"})
     assert response.status_code == 422
+    assert "Not a valid date value." in response.text
+    assert 'value="Dinner"' in response.text
 
 
 def test_bring_and_take_back(ada: FlaskClient) -> None:
