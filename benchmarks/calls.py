@@ -13,7 +13,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import frameworks
+from benchmarks import asgi, frameworks
+from benchmarks.applications import with_erlen
 from benchmarks.environs import Request
 from benchmarks.timing import requests_to, start_response
 from benchmarks.workloads import WORKLOADS
@@ -28,7 +29,9 @@ if t.TYPE_CHECKING:
 
 TABLE = Path(__file__).with_name("call_counts.txt")
 LINE = "{:13}{:11}{:9}{:>7}{:>9}"
-RECORDED = ("erlen", "erlen-flask")
+RECORDED = ("erlen", "erlen-flask", "erlen-asgi")
+# What goes over ASGI without waiting for anything; a static file takes a thread.
+BY_ASGI = ("plain", "json", "route", "form", "echo", "template", "session", "missing", "hooks")
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # Served by the first requests: what is made once must not be counted.
@@ -116,6 +119,22 @@ def count_workload(framework: frameworks.Framework, work: Workload) -> Calls:
     return count_request(app, work.prepare(app))
 
 
+def count_by_asgi(work: Workload) -> Calls:
+    """Count the calls of a workload's request on Erlen, with asynchronous views, over ASGI.
+
+    :raises AssertionError: where it waits for something, so that other code runs in between.
+    """
+    app = with_erlen.BUILDERS[work.name]()
+    with asgi.Driver() as driver:
+        steps = driver.steps_of(app, work.prepare(app, driver.send), WARM_UP)
+
+        def run() -> None:
+            # A coroutine that does not suspend ends at its first step.
+            assert next(steps) == "ended"
+
+        return driver.call(lambda: count_calls(run, (asgi.ignore,)))
+
+
 def load_table() -> Table:
     """Read what is recorded."""
     table: Table = {}
@@ -137,7 +156,7 @@ def main() -> None:
     """Print the counts of each framework, and record Erlen's where ``--record`` asks for it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calls", description=__doc__)
     parser.add_argument("--record", action="store_true", help="write Erlen's to the table")
-    parser.add_argument("frameworks", nargs="*", default=list(RECORDED))
+    parser.add_argument("frameworks", nargs="*", default=["erlen", "erlen-flask"])
     options = parser.parse_args()
     table = load_table() if TABLE.exists() else {}
     for name in options.frameworks:
@@ -147,6 +166,11 @@ def main() -> None:
                 calls = count_workload(framework, work)
                 print(LINE.format(name, work.name, PYTHON, calls.python, calls.builtin))
                 table[name, work.name, PYTHON] = calls
+    for work in WORKLOADS:
+        if work.name in BY_ASGI:
+            calls = count_by_asgi(work)
+            print(LINE.format("erlen-asgi", work.name, PYTHON, calls.python, calls.builtin))
+            table["erlen-asgi", work.name, PYTHON] = calls
     if options.record:
         save_table({key: calls for key, calls in table.items() if key[0] in RECORDED})
 

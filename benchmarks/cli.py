@@ -8,8 +8,10 @@ import typing as t
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
-from benchmarks import frameworks, report
+from benchmarks import frameworks, protocols, report
 from benchmarks.applications.with_flask import VARIANTS
+from benchmarks.databases import GOAL, measure_databases
+from benchmarks.forms import measure_forms
 from benchmarks.matching import SIZES, build_routers, measure_matching
 from benchmarks.requests import ASKING, VARIED, measure_variants, measure_workload
 from benchmarks.startup import measure_startup
@@ -23,7 +25,7 @@ if t.TYPE_CHECKING:
     from benchmarks.timing import Cost, Effort
     from benchmarks.workloads import Workload
 
-SECTIONS = ("variants", "matching", "startup")
+SECTIONS = ("variants", "matching", "forms", "db", "startup", "asgi", "fibers")
 NOISE = 0.15
 
 
@@ -57,8 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run_variants(run)
     if "matching" in wanted:
         _run_matching(run)
+    if "forms" in wanted:
+        _run_forms(run)
+    if "db" in wanted:
+        _run_databases(run)
     if "startup" in wanted:
         _run_startup(run)
+    if "asgi" in wanted:
+        _run_asgi(run)
+    if "fibers" in wanted:
+        _run_fibers(run)
     if options.json:
         text = json.dumps(run.found, indent=2, default=_plain)
         options.json.write_text(text + "\n", encoding="utf-8")
@@ -144,6 +154,24 @@ def _run_matching(run: Run) -> None:
     run.found["matching"], run.found["building"] = matched, built
 
 
+def _run_forms(run: Run) -> None:
+    report.progress("forms")
+    rows = measure_forms(run.frameworks, run.effort)
+    columns = [name for name in run.columns if any(name in costs for costs in rows.values())]
+    _show(report.both("µs per form, beside Flask-WTF", columns, _best(rows)))
+    run.found["forms"] = rows
+
+
+def _run_databases(run: Run) -> None:
+    report.progress("databases")
+    rows = measure_databases(run.frameworks, run.effort)
+    columns = [name for name in run.columns if any(name in costs for costs in rows.values())]
+    goals = dict.fromkeys(rows, GOAL)
+    title = "µs that db.session adds to SQLAlchemy, beside Flask-SQLAlchemy"
+    _show(report.both(title, columns, _best(rows), goals))
+    run.found["databases"] = rows
+
+
 def _run_startup(run: Run) -> None:
     report.progress("starting fresh processes")
     found = measure_startup(run.frameworks, 3 if run.quick else 9)
@@ -154,6 +182,33 @@ def _run_startup(run: Run) -> None:
     ]
     _show(report.table("300 routes, fresh process", list(found), rows))
     run.found["startup"] = found
+
+
+def _run_asgi(run: Run) -> None:
+    chosen = [protocols.load(name) for name in protocols.NAMES]
+    print(f"\nOver ASGI, with asynchronous views: {', '.join(item.label for item in chosen)}")
+    rows: dict[str, dict[str, Cost]] = {}
+    for work in WORKLOADS:
+        report.progress(f"{work.title} over ASGI")
+        rows[work.title] = protocols.measure_workload(work, chosen, run.effort)
+    goals = {work.title: protocols.GOALS.get(work.name, 0) for work in WORKLOADS}
+    goals = {title: goal for title, goal in goals.items() if goal}
+    columns = [*protocols.NAMES, protocols.REFERENCE]
+    _show(report.both("µs over ASGI, Flask over WSGI", columns, _best(rows), goals))
+    run.found["asgi"] = rows
+
+
+def _run_fibers(run: Run) -> None:
+    report.progress("fibers and ways through the gateway")
+    fibers = protocols.measure_fibers(run.effort)
+    _show(report.table("µs more than the same without it", ["cost"], _one(fibers), 2))
+    ways = protocols.measure_ways(run.effort)
+    _show(report.table("µs for plain text on Erlen", ["cost"], _one(ways)))
+    run.found["fibers"], run.found["ways"] = fibers, ways
+
+
+def _one(costs: dict[str, Cost]) -> list[tuple[str, dict[str, float]]]:
+    return [(title, {"cost": cost.best}) for title, cost in costs.items()]
 
 
 def _best(rows: dict[str, dict[str, Cost]]) -> list[tuple[str, dict[str, float]]]:

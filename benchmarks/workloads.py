@@ -12,9 +12,9 @@ from benchmarks.environs import Request, send
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from _typeshed.wsgi import WSGIApplication
-
     from benchmarks.environs import Answer
+
+    Sender: t.TypeAlias = Callable[[t.Any, Request], Answer]
 
 BodyCheck: t.TypeAlias = "Callable[[bytes], bool]"
 
@@ -48,12 +48,14 @@ class Workload:
     goal: float | None = None
     session: bool = False
 
-    def prepare(self, app: WSGIApplication) -> Request:
+    def prepare(self, app: t.Any, send: Sender = send) -> Request:
         """Return the request to time, once the answer to it has been found right.
 
         It is sent three times, so that what an application makes at its first requests is made,
         and the answer is seen not to change.
 
+        :param app: the application, of WSGI unless *send* can do with another.
+        :param send: gives one request to the application.
         :raises WrongAnswer: saying what differs from what has to come back.
         """
         request = self.request
@@ -160,7 +162,7 @@ WORKLOADS = (
         "missing",
         "404",
         Request("/no/such/page"),
-        lambda body: b"404" in body or b"Not Found" in body,
+        lambda body: b"404" in body or b"not found" in body.lower(),
         None,
         404,
         goal=8,
