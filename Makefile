@@ -41,7 +41,7 @@ demo: $(BASE) ## Serve the lending library of examples/shelf (PORT=5000).
 	@echo
 	@cd examples/shelf && exec $(ERLEN) --app shelf run --port $(PORT)
 
-test: $(TEST) ## Run the tests (ARGS="-k session" for some of them).
+test: $(TEST) $(LINT) ## Run the tests (ARGS="-k session" for some of them).
 	$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(TEST) $(LINT) ## Check style, types and the direction of imports.

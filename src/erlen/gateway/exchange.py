@@ -57,6 +57,8 @@ class Exchange:
     written: list[bytes] | None = None
     #: Whether the end of the request's body was reached.
     is_complete = False
+    #: Whether the client went away before that.
+    is_cut = False
     # What was received of it and not yet read.
     _kept = b""
 
@@ -138,6 +140,8 @@ class Exchange:
     def _take_part(self) -> bool:
         if self.is_complete:
             return False
+        if self.is_cut:
+            raise ClientDisconnected()
         part = await_(self.receive())
         self._kept += part
         self.is_complete = not part
@@ -298,8 +302,8 @@ async def _take_in(exchange: Exchange, limit: int) -> t.IO[bytes]:
             taken += len(part)
             file.write(part)
     except ClientDisconnected:
-        # Reading on tells it to the one who reads.
-        pass
+        # It is told to the one who reads, if anybody does.
+        exchange.is_cut = True
     except BaseException:
         file.close()
         raise
