@@ -241,13 +241,19 @@ class RequestContext:
                     return
                 found = adapter.match(return_rule=True)
                 if found[0].websocket and "erlen.websocket" not in request.environ:
-                    raise UpgradeRequired()
+                    self._refuse_gateway_rule(found[0])
             request.url_rule, request.view_args = found
         except WebsocketMismatch as error:
             asked = "erlen.websocket" in request.environ or "HTTP_UPGRADE" in request.environ
             request.routing_exception = error if asked else UpgradeRequired()
         except HTTPException as error:
             request.routing_exception = error
+
+    @staticmethod
+    def _refuse_gateway_rule(rule: t.Any) -> None:
+        """Refuse a rule of ``add_websocket`` on a server that cannot carry WebSockets."""
+        if getattr(rule, "needs_gateway", False):
+            raise UpgradeRequired()
 
     @property
     def websocket(self) -> Websocket:

@@ -335,7 +335,7 @@ class Scaffold:
         """
         options.setdefault("provide_automatic_options", False)
         handler: t.Any = view_func
-        self.add_url_rule(rule, endpoint, handler, websocket=True, **options)
+        self.add_url_rule(rule, endpoint, handler, websocket=True, needs_gateway=True, **options)
 
     @setupmethod
     def endpoint(self, endpoint: str) -> Callable[[F], F]:

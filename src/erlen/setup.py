@@ -414,6 +414,8 @@ class App(Scaffold):
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)
         cooperative = options.pop("cooperative", None)
+        # Extensions add rules for WebSockets that they serve themselves, on a WSGI server's socket.
+        needs_gateway = options.pop("needs_gateway", False)
         methods = options.pop("methods", None)
         if methods is None:
             methods = getattr(view_func, "methods", None) or ("GET",)
@@ -438,6 +440,7 @@ class App(Scaffold):
             rule, methods=methods | required, endpoint=endpoint, **options
         )
         rule_object.provide_automatic_options = provide_automatic_options
+        rule_object.needs_gateway = needs_gateway
         self.url_map.add(rule_object)
         if cooperative is not None:
             self._cooperative[endpoint] = bool(cooperative)
