@@ -356,7 +356,8 @@ def test_no_form_takes_long(piece: bytes, boundary: str, where: str) -> None:
         ours(body, boundary)
     except (ValueError, RequestEntityTooLarge):
         pass
-    assert time.process_time() - started < 1
+    # Milliseconds; time in the square of the noise would be minutes.
+    assert time.process_time() - started < 20
 
 
 def test_boundaries_are_text_not_patterns() -> None:

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
 #: No request may take longer, in seconds of CPU time.
-CPU_LIMIT = 1.0
+CPU_LIMIT = 10.0
 
 
 def make_app() -> Erlen:

@@ -90,8 +90,8 @@ def test_many_ways(rule: str, unit: str) -> None:
             url_map.lookup(path + ending, "GET")
         except (NotFound, RoutingException):
             pass
-    # Some 40 ms; a second leaves room for a machine that is busy. Trying all ways takes minutes.
-    assert time.process_time() - started < 1
+    # Some 40 ms, on however busy a machine far below this. Trying all ways takes minutes.
+    assert time.process_time() - started < 20
 
 
 def test_long_match_of_all_kinds() -> None:
