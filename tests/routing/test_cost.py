@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import typing as t
 
@@ -55,6 +56,8 @@ def count_calls(call: t.Callable[[], t.Any]) -> int:
         nonlocal count
         count += event == "call"
 
+    # What the garbage collector finds in the meantime may call functions of its own.
+    gc.disable()
     sys.setprofile(profile)
     try:
         call()
@@ -62,6 +65,7 @@ def count_calls(call: t.Callable[[], t.Any]) -> int:
         pass
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count - 1
 
 
@@ -123,8 +127,12 @@ def test_tried_converters() -> None:
 def test_adapter_calls(large: Map) -> None:
     """An adapter for a request reads a few values, each by a call or two."""
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": PATHS["dynamic"], "wsgi.url_scheme": "http"}
-    calls = count_calls(lambda: large.adapt(environ, subdomain="").match(return_rule=True))
-    assert calls <= 17
+
+    def match() -> None:
+        large.adapt(environ, subdomain="").match(return_rule=True)
+
+    match()  # the first one compiles
+    assert count_calls(match) <= 17
 
 
 def test_building_a_large_map() -> None:
