@@ -937,3 +937,23 @@ def test_unused_sessions_without_a_cookie(app: Flask) -> None:
         assert not must_be_saved_unused(app.session_interface, app, ctx.request)
     with app.test_request_context(headers={"Cookie": "other=1"}) as ctx:
         assert not must_be_saved_unused(app.session_interface, app, ctx.request)
+
+
+@pytest.mark.parametrize("digest", [hashlib.sha256, hashlib.sha512, "sha384", hashlib.blake2b])
+@pytest.mark.parametrize("key", ["k", "long" * 60], ids=["short", "longer than a block"])
+@pytest.mark.parametrize("derivation", ["hmac", "none"])
+def test_other_hashes(app: Flask, digest: t.Any, key: str, derivation: str) -> None:
+    """With any hash and key, signatures are those of itsdangerous, both ways."""
+
+    class Interface(SecureCookieSessionInterface):
+        digest_method = digest if isinstance(digest, str) else staticmethod(digest)
+        key_derivation = derivation
+
+    app.secret_key = key
+    app.session_interface = Interface()
+    own = signer_of(app)
+    plain = plain_serializer(app, key, digest_method=digest, key_derivation=derivation)
+    assert plain.loads(own.dumps({"a": 1})) == {"a": 1}
+    assert own.loads(plain.dumps({"a": 1}), max_age=60) == {"a": 1}
+    with pytest.raises(BadSignature):
+        own.loads(plain.dumps({"a": 1})[:-3] + "abc", max_age=60)

@@ -12,14 +12,16 @@ import typing as t
 import zlib
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import int_to_bytes, want_bytes
 from werkzeug.datastructures import CallbackDict
 from werkzeug.http import dump_cookie, http_date
 from werkzeug.sansio.response import Response as ResponseBase
+from werkzeug.utils import import_string
 
 from .exceptions import CookieTooLarge
 from .json.tag import TaggedJSONSerializer
@@ -53,6 +55,55 @@ class SessionMixin(MutableMapping[str, t.Any]):
     @permanent.setter
     def permanent(self, value: bool) -> None:
         self["_permanent"] = bool(value)
+
+    # Whose session it is, as far as this request has said.
+    _owner: str | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Whose session it is: text that stands for a user, or ``None``.
+
+        An interface that keeps sessions on the server stores it and finds sessions by it, see
+        :meth:`SessionInterface.sessions_of`. In a signed cookie it is not stored.
+        """
+        return self._owner
+
+    @owner.setter
+    def owner(self, value: str | None) -> None:
+        self._owner = value
+
+    def renew(self) -> None:
+        """Give the session a new identifier and keep what is in it.
+
+        Call it where a visitor's rights change: at login, at logout, when somebody becomes an
+        administrator for a while. Whoever knew the identifier before then has nothing (OWASP
+        ASVS 5.0, 7.2.4). A signed cookie has no identifier; it is only written anew.
+        """
+        self.modified = True
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """What is shown to a user of one of the sessions that are kept for them.
+
+    :param id: a handle for :meth:`SessionInterface.revoke`. It is no secret: it opens no session.
+    :param owner: whose session it is.
+    :param created: when it began; for a renewed one, when the first of them did.
+    :param last_seen: when it was last used, to within the interval at which that is noted.
+    :param address: the address of the client that used it then.
+    :param user_agent: what that client called itself in the header ``User-Agent``.
+    :param device: the same in a few words, such as ``"Firefox on Windows"``.
+    :param current: whether it is the session of the current request.
+    """
+
+    id: str
+    owner: str
+    created: datetime
+    last_seen: datetime
+    address: str | None
+    user_agent: str
+    device: str
+    current: bool
 
 
 def _note_change(session: SecureCookieSession) -> None:
@@ -116,6 +167,10 @@ class SessionInterface:
 
     #: Whether sessions are stored with :mod:`pickle`; extensions may ask.
     pickle_based = False
+
+    #: Whether sessions are kept where they can be listed and ended, so that :meth:`sessions_of`,
+    #: :meth:`revoke` and :meth:`revoke_all` do something.
+    keeps_sessions = False
 
     def make_null_session(self, app: Application) -> NullSession:
         """Return a stand-in for a session that could not be opened for want of configuration.
@@ -221,6 +276,88 @@ class SessionInterface:
         """
         raise NotImplementedError()
 
+    def _cookie_options(self, app: Application) -> dict[str, t.Any]:
+        return {
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "httponly": self.get_cookie_httponly(app),
+            "samesite": self.get_cookie_samesite(app),
+            "partitioned": self.get_cookie_partitioned(app),
+        }
+
+    def send_cookie(
+        self, app: Application, response: Response, value: str, expires: datetime | None
+    ) -> None:
+        """Set the session's cookie on a response, as the configuration says.
+
+        The response is then also kept from shared caches, and varies with the cookie.
+
+        :param app: the application.
+        :param response: the response.
+        :param value: the cookie's value: letters, digits and what else needs no quotes in it.
+        :param expires: when the cookie ends; ``None`` for the end of the browser's own session.
+        """
+        name, options = self.get_cookie_name(app), self._cookie_options(app)
+        if type(response).set_cookie in _PLAIN_SETTERS:
+            response.headers.add("Set-Cookie", _cookie_line(name, value, expires, options))
+        else:
+            response.set_cookie(name, value, expires=expires, **options)
+        _keep_from_shared_caches(app, response)
+        _vary_on_cookie(response)
+
+    def drop_cookie(self, app: Application, response: Response) -> None:
+        """Take the session's cookie away from the browser.
+
+        :param app: the application.
+        :param response: the response.
+        """
+        response.delete_cookie(self.get_cookie_name(app), **self._cookie_options(app))
+        _vary_on_cookie(response)
+
+    def vary_on_cookie(self, response: Response) -> None:
+        """Say in a response that it depends on the cookie, as one must that used the session.
+
+        :param response: the response.
+        """
+        _vary_on_cookie(response)
+
+    def sessions_of(self, app: Application, owner: str) -> list[SessionRecord]:
+        """Return the sessions of a user, the last used first; none where none are kept.
+
+        :param app: the application.
+        :param owner: whose; what ``session.owner`` was set to.
+        """
+        return []
+
+    def revoke(self, app: Application, owner: str, record_id: str) -> bool:
+        """End one session of a user, at once and wherever it is open.
+
+        :param app: the application.
+        :param owner: whose session it must be.
+        :param record_id: the ``id`` of its :class:`SessionRecord`.
+        :returns: whether that user had such a session.
+        """
+        return False
+
+    def revoke_all(self, app: Application, owner: str, except_current: bool = False) -> int:
+        """End the sessions of a user.
+
+        :param app: the application.
+        :param owner: whose.
+        :param except_current: keep the session of the current request.
+        :returns: how many there were.
+        """
+        return 0
+
+    def prune(self, app: Application) -> int:
+        """Delete what is stored of sessions that have ended by themselves.
+
+        :param app: the application.
+        :returns: how many there were.
+        """
+        return 0
+
 
 #: Writes the sessions of :class:`SecureCookieSessionInterface`.
 session_json_serializer = TaggedJSONSerializer()
@@ -239,7 +376,7 @@ class _SessionSigner(TimestampSigner):
         super().__init__(*args, **kwargs)
         newest_first = reversed(self.secret_keys)
         self._prepared = [
-            hmac.new(self.derive_key(key), digestmod=self.digest_method) for key in newest_first
+            _prepare_mac(self.derive_key(key), self.digest_method) for key in newest_first
         ]
 
     def sign(self, value: str | bytes) -> bytes:
@@ -282,10 +419,29 @@ def _stamp(seconds: int) -> bytes:
     return _encode64(int_to_bytes(seconds))
 
 
-def _signature(prepared: hmac.HMAC, value: bytes) -> bytes:
-    mac = prepared.copy()
-    mac.update(value)
-    return _encode64(mac.digest())
+def _prepare_mac(key: bytes, digest_method: t.Any) -> tuple[t.Any, t.Any]:
+    """Return the two hashes of an HMAC (RFC 2104) that have taken in the key.
+
+    PERF: copies of them give the MAC of a value in half the time that :mod:`hmac` takes.
+    """
+    if isinstance(digest_method, str):
+        digest_method = partial(hashlib.new, digest_method)
+    size = digest_method().block_size
+    if len(key) > size:
+        key = digest_method(key).digest()
+    key = key.ljust(size, b"\0")
+    return (
+        digest_method(bytes(byte ^ 0x36 for byte in key)),
+        digest_method(bytes(byte ^ 0x5C for byte in key)),
+    )
+
+
+def _signature(prepared: tuple[t.Any, t.Any], value: bytes) -> bytes:
+    inner, outer = prepared
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(value)
+    outer.update(inner.digest())
+    return _encode64(outer.digest())
 
 
 # Payloads of up to so many bytes are not compressed: the cookie is small in any case.
@@ -453,16 +609,6 @@ class SecureCookieSessionInterface(SessionInterface):
         if varies:
             _vary_on_cookie(response)
 
-    def _cookie_options(self, app: Application) -> dict[str, t.Any]:
-        return {
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "secure": self.get_cookie_secure(app),
-            "httponly": self.get_cookie_httponly(app),
-            "samesite": self.get_cookie_samesite(app),
-            "partitioned": self.get_cookie_partitioned(app),
-        }
-
     def _set_cookie(self, app: Application, session: SessionMixin, response: Response) -> None:
         signing = self.get_signing_serializer(app)
         assert signing is not None, "a session without a secret key is a null session"
@@ -485,6 +631,31 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def _entry_sizes(self, session: SessionMixin) -> dict[str, int]:
         return {key: len(self.serializer.dumps({key: session[key]})) for key in session}
+
+
+# The interface for SESSION_BACKEND = "cookie". It has no state, so applications share it.
+_SIGNED_COOKIE = SecureCookieSessionInterface()
+# What makes an interface for each other value.
+_CHOOSER = "erlen.serversessions.backends:choose_interface"
+
+
+class ChosenInterface:
+    """What ``app.session_interface`` is until it is set: the one that ``SESSION_BACKEND`` names.
+
+    The setting is looked at when the attribute is read, and no more once a request has come. Then
+    the application has the interface in the attribute itself.
+    """
+
+    def __get__(self, app: Application, owner: t.Any = None) -> t.Any:
+        if app is None:
+            return _SIGNED_COOKIE
+        interface: SessionInterface = _SIGNED_COOKIE
+        backend = app.config.get("SESSION_BACKEND", "cookie")
+        if backend != "cookie":
+            interface = import_string(_CHOOSER)(app, backend)
+        if app.got_first_request:
+            app.__dict__["session_interface"] = interface
+        return interface
 
 
 # What sets cookies in the usual way.
@@ -528,14 +699,12 @@ def _quoted_cookie_line(
 
 
 def _vary_on_cookie(response: Response) -> None:
-    # PERF: response.vary parses the header and writes it back at each addition, and looking for a
-    # header by its name makes an exception where it is missing.
     headers = response.headers
-    for name, _ in headers:
-        if name.lower() == "vary":
-            response.vary.add("Cookie")
-            return
-    headers.add("Vary", "Cookie")
+    if "Vary" in headers:
+        response.vary.add("Cookie")
+    else:
+        # PERF: response.vary parses the header and writes it back at each addition.
+        headers.add("Vary", "Cookie")
 
 
 def _keep_from_shared_caches(app: Application, response: Response) -> None:
@@ -558,11 +727,16 @@ def opens_lazily(interface: object) -> bool:
 
     :param interface: an application's session interface.
     """
-    if "open_session" in getattr(interface, "__dict__", ()):
+    return _says_beside(interface, "open_session", "opens_lazily")
+
+
+def _says_beside(interface: object, method: str, attribute: str) -> bool:
+    """Tell whether the class that defines a method says ``True`` to something in its own body."""
+    if method in getattr(interface, "__dict__", ()):
         return False
     for cls in type(interface).__mro__:
-        if "open_session" in cls.__dict__:
-            return cls.__dict__.get("opens_lazily") is True
+        if method in cls.__dict__:
+            return cls.__dict__.get(attribute) is True
     return False
 
 
@@ -570,7 +744,8 @@ def must_be_saved_unused(interface: SessionInterface, app: Application, request:
     """Tell whether a session that nobody used must be opened for ``save_session`` all the same.
 
     That is so for an interface with a ``save_session`` or ``should_set_cookie`` of its own, which
-    may do anything; and for a permanent session whose end moves with each request.
+    may do anything, unless it says ``saves_used_only = True`` beside the former; and for a
+    permanent session whose end moves with each request.
 
     :param interface: an application's session interface, one that opens lazily.
     :param app: the application.
@@ -583,7 +758,7 @@ def must_be_saved_unused(interface: SessionInterface, app: Application, request:
         or cls.should_set_cookie is not SessionInterface.should_set_cookie
         or getattr(cls, "session_class", None) is not SecureCookieSession
     ):
-        return True
+        return not _says_beside(interface, "save_session", "saves_used_only")
     if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
         return False
     cookies = request.environ.get("HTTP_COOKIE")

@@ -26,7 +26,8 @@ def test_every_name(plain: Sandbox) -> None:
         for name, names in INCIDENTAL.items():
             if name.startswith("erlen.forms"):
                 continue  # needs an extra, which is not in this environment
-            module = importlib.import_module(name.replace("erlen", "flask", 1))
+            name = name.replace("erlen.login", "flask_login").replace("erlen", "flask", 1)
+            module = importlib.import_module(name)
             for attribute in names:
                 assert getattr(module, attribute) is not None, (name, attribute)
             assert not hasattr(module, "nothing")
@@ -45,7 +46,9 @@ def test_real_flask_has_them() -> None:
         from importlib import import_module
         from erlen.compat.incidental import INCIDENTAL
         for name, names in INCIDENTAL.items():
-            name = name.replace("erlen.forms", "flask_wtf").replace("erlen", "flask", 1)
+            for ours, theirs in (("forms", "flask_wtf"), ("login", "flask_login")):
+                name = name.replace(f"erlen.{ours}", theirs)
+            name = name.replace("erlen", "flask", 1)
             module = import_module(name)
             assert module.__name__.startswith("flask")
             missing = {attribute for attribute in names if not hasattr(module, attribute)}

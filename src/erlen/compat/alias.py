@@ -50,6 +50,7 @@ class Served:
 #: The names that Erlen answers for, one line each.
 SERVED: tuple[Served, ...] = (
     Served("flask", "erlen", "Flask", "3.1.3", removed=frozenset({"scaffold"})),
+    Served("flask_login", "erlen.login", "Flask-Login", "0.6.3"),
     Served("flask_migrate", "erlen.migrate", "Flask-Migrate", "4.1.0"),
     Served("flask_sqlalchemy", "erlen.db", "Flask-SQLAlchemy", "3.1.1"),
     Served("flask_wtf", "erlen.forms", "Flask-WTF", "1.3.0"),

@@ -65,6 +65,21 @@ INCIDENTAL: dict[str, dict[str, str]] = {
     "erlen.helpers": {**_GLOBALS, "BaseResponse": "werkzeug.wrappers:Response"},
     "erlen.json": {**_PROXIES},
     "erlen.logging": {**_PROXIES},
+    "erlen.login.login_manager": {
+        "COOKIE_DURATION": "erlen.login.config",
+        "COOKIE_HTTPONLY": "erlen.login.config",
+        "COOKIE_NAME": "erlen.login.config",
+        "COOKIE_SECURE": "erlen.login.config",
+        "decode_cookie": "erlen.login.remember",
+        "g": "erlen.globals",
+        "request": "erlen.globals",
+        "session": "erlen.globals",
+    },
+    "erlen.login.utils": {
+        "COOKIE_NAME": "erlen.login.config",
+        "has_request_context": "erlen.ctx",
+        "url_for": "erlen.helpers",
+    },
     "erlen.sansio.app": {
         "Aborter": "werkzeug.exceptions",
         "BadRequest": "werkzeug.exceptions",
