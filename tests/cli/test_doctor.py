@@ -9,9 +9,14 @@ from click.testing import CliRunner, Result
 from erlen import Erlen, Flask
 from erlen.cli import FlaskGroup
 from erlen.defaults import ERLEN_DEFAULTS, FLASK_DEFAULTS
+from erlen.login import LoginManager, UserMixin
 
 #: How the keys begin that are for the extras.
-EXTRAS = ("MIGRATE_", "RECAPTCHA_", "SQLALCHEMY_", "WTF_")
+EXTRAS = (
+    *("LOGIN_", "MIGRATE_", "RECAPTCHA_", "REMEMBER_", "SQLALCHEMY_", "WTF_"),
+    # Of sessions on the server.
+    "SESSION_LIFETIME",
+)
 
 
 def doctor(app: Flask, *options: str) -> Result:
@@ -52,6 +57,29 @@ def test_protection_of_forms() -> None:
         assert f"- {key} is not set" in result.output
         app.config[key] = True
     assert "WTF_" not in doctor(app).output
+
+
+def test_logins() -> None:
+    """Where users log in as with Flask-Login, what is weaker is named, until it is mended."""
+    app = ready(Flask(__name__))
+    assert "LOGIN_" not in doctor(app).output
+    LoginManager[UserMixin](app)
+    output = doctor(app).output
+    keys = [
+        "LOGIN_RENEW_SESSION",
+        "LOGIN_TRUST_FORWARDED_FOR",
+        "REMEMBER_COOKIE_ENDED",
+        "REMEMBER_COOKIE_FORMAT",
+        "REMEMBER_COOKIE_SAMESITE",
+        "REMEMBER_COOKIE_SECURE",
+    ]
+    for key in keys:
+        assert f"- {key} " in output
+        app.config[key] = ERLEN_DEFAULTS[key]
+    output = doctor(app).output
+    assert "LOGIN_" not in output and "REMEMBER_" not in output
+    app.config["REMEMBER_COOKIE_HTTPONLY"] = False
+    assert "- REMEMBER_COOKIE_HTTPONLY " in doctor(app).output
 
 
 @pytest.mark.parametrize(

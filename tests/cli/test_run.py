@@ -20,7 +20,7 @@ import pytest
 
 import erlen.cli
 from erlen.cli import run_command
-from erlen.server import develop
+from erlen.server import develop, ports
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_taken_port(app_project: Project) -> None:
         port = server.getsockname()[1]
         result = app_project.invoke("run", "-p", str(port))
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: Port {port} is in use by another program.")
+    assert result.output.startswith(f"Error: Port {port} is in use by ")
     assert result.output.count("\n") == 1
 
 
@@ -135,7 +135,9 @@ def test_other_problems(
 
     monkeypatch.setattr(socket.socket, "bind", bind)
     monkeypatch.setattr("platform.system", lambda: system)
-    assert message in (develop.address_problem("127.0.0.1", 5000) or "")
+    with pytest.raises(ports.AddressError) as caught:
+        ports.bind("127.0.0.1", 5000)
+    assert message in f"{caught.value} {ports.what_to_do(5000)}"
 
 
 def test_banner_without_debug(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,11 +154,6 @@ def test_server_where_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls[0]["use_reloader"] is True
     assert calls[0]["use_debugger"] is False
     assert calls[0]["processes"] == 1
-
-
-def test_socket_file_is_not_tried() -> None:
-    """A Unix socket is left to the server."""
-    assert develop.address_problem("unix:///nowhere/x", 0) is None
 
 
 def test_wrong_port(app_project: Project) -> None:

@@ -9,8 +9,19 @@ import typing as t
 from pathlib import Path
 
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from erlen import Erlen, redirect, request, session, stream_with_context, url_for
+from erlen import (
+    Erlen,
+    EventStream,
+    Response,
+    redirect,
+    request,
+    session,
+    stream_with_context,
+    sync_websocket,
+    url_for,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +37,17 @@ app.config.update(
 
 NOTES = Path(os.environ["TEST_NOTES"])
 
+if "TEST_PROXIES" in os.environ:
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+
 
 def note(text: str) -> None:
     """Add a line to the file that the tests read."""
     with NOTES.open("a") as file:
         file.write(f"{text}\n")
+
+
+note("loaded")
 
 
 @app.get("/")
@@ -114,3 +131,59 @@ def leave() -> BaseResponse:
 def count() -> dict[str, int]:
     session["count"] = session.get("count", 0) + 1
     return {"count": session["count"]}
+
+
+@app.route(
+    "/any", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "M-SEARCH"]
+)
+def any_method() -> dict[str, t.Any]:
+    return {"method": request.method, "size": len(request.get_data())}
+
+
+@app.get("/path/<path:rest>")
+def path(rest: str) -> dict[str, t.Any]:
+    return {"rest": rest, "path": request.path, "query": dict(request.args.lists())}
+
+
+@app.get("/repeated")
+def repeated() -> Response:
+    values = [part.strip() for part in request.headers.get("X-Twice", "").split(",")]
+    response = Response("|".join(values))
+    response.set_cookie("first", "1")
+    response.set_cookie("second", "2")
+    response.headers.add("X-Twice", "a")
+    response.headers.add("X-Twice", "b")
+    return response
+
+
+@app.get("/cookies")
+def cookies() -> dict[str, str]:
+    return request.cookies.to_dict()
+
+
+@app.get("/empty")
+def empty() -> tuple[str, int]:
+    return "", 204
+
+
+@app.get("/where")
+def where() -> dict[str, t.Any]:
+    return {"url": request.url, "is_secure": request.is_secure, "address": request.remote_addr}
+
+
+@app.get("/events")
+def events() -> EventStream:
+    def wait() -> Iterator[str]:
+        yield "first"
+        # Nobody shall see the second before the first has arrived.
+        while "seen" not in NOTES.read_text():
+            time.sleep(0.01)
+        yield "second"
+
+    return EventStream(wait())
+
+
+@app.websocket("/echo")
+def echo() -> None:
+    for message in sync_websocket:
+        sync_websocket.send(message)

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import typing as t
 from pathlib import Path
@@ -22,7 +21,8 @@ HERE = Path(__file__).parent
 #: How long anything may take to happen, in seconds; a busy machine needs more than an idle one.
 PATIENCE = 20.0
 
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:([1-9][0-9]*)")
+# uWSGI says "bound to TCP address".
+_ADDRESS = re.compile(r"(?:http://|TCP address )127\.0\.0\.1:([1-9][0-9]*)")
 
 
 class Answer(t.NamedTuple):
@@ -47,7 +47,8 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
         time.sleep(0.02)
 
 
-def _free_port() -> str:
+def free_port() -> str:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return str(probe.getsockname()[1])
@@ -56,7 +57,8 @@ def _free_port() -> str:
 class Server:
     """A server process, ended with the block.
 
-    :param command: its command; it prints its address, with a port that it has chosen.
+    :param command: its command; it prints its address, with a port that it has chosen. In it,
+        ``FOLDER`` stands for *folder*, and ``PORT`` for a free port.
     :param folder: where its output and the application's notes go.
     :param cwd: the folder to run it in.
     :param variables: environment variables to add.
@@ -84,7 +86,9 @@ class Server:
         environ["PYTHONUNBUFFERED"] = "1"
         environ |= variables
         # Granian cannot choose a port, or say which it chose.
-        command = [part.replace("PORT", _free_port()) for part in command]
+        command = [
+            part.replace("PORT", free_port()).replace("FOLDER", str(folder)) for part in command
+        ]
         with self._output_path.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=cwd, env=environ, stdout=output, stderr=subprocess.STDOUT
@@ -108,14 +112,17 @@ class Server:
 
     def _has_started(self) -> bool:
         assert self.process.poll() is None, self.output
-        match = _ADDRESS.search(self.output)
-        if match is None:
+        self.port = self.port or self._find_port()
+        if not self.port:
             return False
-        self.port = int(match[1])
         try:
             return self.request("GET", "/").status < 500
         except OSError:
             return False
+
+    def _find_port(self) -> int:
+        match = _ADDRESS.search(self.output)
+        return int(match[1]) if match else 0
 
     def connect(self) -> socket.socket:
         """Return a connection to the server."""
@@ -185,42 +192,3 @@ class Server:
         tb: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def gunicorn(*options: str, application: str = "application:app") -> list[str]:
-    """Return the command of Gunicorn with one worker."""
-    return [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--bind=127.0.0.1:0",
-        "--workers=1",
-        "--graceful-timeout=10",
-        *options,
-        application,
-    ]
-
-
-def granian(interface: str, *options: str) -> list[str]:
-    """Return the command of Granian with one worker."""
-    command = [sys.executable, "-m", "granian", f"--interface={interface}", "--port=PORT"]
-    return [*command, "--workers-kill-timeout=10", *options, "application:app"]
-
-
-UVICORN = [sys.executable, "-m", "uvicorn", "--port=0", "--no-access-log"]
-HYPERCORN = [sys.executable, "-m", "hypercorn", "--bind=127.0.0.1:0", "--keep-alive=1"]
-
-#: In the servers that end with ``-loop``, all views run on the event loop, as cooperative ones.
-COMMANDS = {
-    "granian-asgi": granian("asgi"),
-    "granian-rsgi": granian("rsgi"),
-    "granian-rsgi-loop": granian("rsgi"),
-    "granian-wsgi": granian("wsgi", "--blocking-threads=4"),
-    "gunicorn-sync": gunicorn("--worker-class=sync"),
-    "gunicorn-gthread": gunicorn("--worker-class=gthread", "--threads=4"),
-    "hypercorn": [*HYPERCORN, "--graceful-timeout=10", "asgi:application:app"],
-    "uvicorn": [*UVICORN, "--timeout-graceful-shutdown=10", "application:app"],
-    "uvicorn-loop": [*UVICORN, "--timeout-graceful-shutdown=10", "application:app"],
-    "werkzeug": [sys.executable, "-m", "erlen", "--app", "application", "run", "--port", "0"],
-    "wsgiref": [sys.executable, "serve_wsgiref.py"],
-}

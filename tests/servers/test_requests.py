@@ -7,6 +7,7 @@ import json
 import socket
 import typing as t
 
+from .abilities import Ability, lack
 from .process import Server, wait_for
 
 if t.TYPE_CHECKING:
@@ -67,20 +68,148 @@ def test_upload(server: Server) -> None:
 def test_chunked_upload(server: Server) -> None:
     """So does one without a length, or it is a 411 where the server cannot read it."""
     headers = {"Transfer-Encoding": "chunked"}
-    if server.kind == "wsgiref":
+    if lack(server, Ability.CHUNKED):
         # In one piece, so that all is sent before the server closes the connection.
         head = b"POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        assert b" 411 " in server.send_raw(head + b"5\r\n12345\r\n0\r\n\r\n")
+        answer = server.send_raw(head + b"5\r\n12345\r\n0\r\n\r\n", whole=True)
+        assert b" 411 " in answer
+        assert answer.count(b"HTTP/1.") == 1
         return
-    answer = server.request("POST", "/upload", chunks(MEBIBYTE), headers, chunked=True)
+    data = server.request("POST", "/upload", chunks(MEBIBYTE), headers, chunked=True).body
     digest = hashlib.sha256(MEBIBYTE).hexdigest()
-    assert json.loads(answer.body) == {"size": len(MEBIBYTE), "digest": digest}
+    assert json.loads(data) == {"size": len(MEBIBYTE), "digest": digest}
 
 
 def test_streaming_answer(server: Server) -> None:
     """A generator's parts arrive in order and to the last."""
     answer = server.request("GET", "/stream")
     assert answer.body.decode().splitlines() == [f"part {number}" for number in range(1000)]
+
+
+def test_methods(server: Server) -> None:
+    """Each method arrives, with its body, those that few have heard of too."""
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "M-SEARCH"):
+        answer = server.request(method, "/any", b"body" if method != "GET" else None)
+        size = 0 if method == "GET" else 4
+        assert json.loads(answer.body) == {"method": method, "size": size}, method
+
+
+def test_paths_and_queries(server: Server) -> None:
+    """Escapes are decoded once, in UTF-8; what is escaped without need is the same path."""
+    paths = {
+        "caf%C3%A9/%E2%82%AC": "café/€",
+        "a%20b%2Bc+d": "a b+c+d",
+        "100%25%32%35": "100%25",
+        "~!$&'()*,;=:@-._": "~!$&'()*,;=:@-._",
+        "%7Euser/%61": "~user/a",
+        "a%3Fb%23c": "a?b#c",
+        "a%2Fb": "a/b",
+        "one/%F0%9F%A6%8A": "one/🦊",
+    }
+    for sent, rest in paths.items():
+        answer = json.loads(server.request("GET", f"/path/{sent}").body)
+        assert answer == {"rest": rest, "path": f"/path/{rest}", "query": {}}, sent
+    query = "a=1&a=2&b=%C3%A4+%2B%20c&empty=&flag&%26=%3D&q=%25&u=http://a/?b"
+    answer = json.loads(server.request("GET", f"/path/x?{query}").body)
+    assert answer["query"] == {
+        "a": ["1", "2"],
+        "b": ["ä + c"],
+        "empty": [""],
+        "flag": [""],
+        "&": ["="],
+        "q": ["%"],
+        "u": ["http://a/?b"],
+    }
+
+
+def test_repeated_headers(server: Server) -> None:
+    """Fields that come twice arrive in order, and go out as two, cookies above all."""
+    client = server.client()
+    try:
+        client.putrequest("GET", "/repeated")
+        client.putheader("X-Twice", "one")
+        client.putheader("X-Twice", "two")
+        client.endheaders()
+        response = client.getresponse()
+        body = response.read()
+    finally:
+        client.close()
+    assert response.headers.get_all("X-Twice") == ["a", "b"]
+    cookies = response.headers.get_all("Set-Cookie") or []
+    assert [cookie.partition(";")[0] for cookie in cookies] == ["first=1", "second=2"]
+    assert body == (b"two" if lack(server, Ability.REPEATED) else b"one|two")
+
+
+def test_cookies(server: Server) -> None:
+    """As many as browsers send arrive: 6 kB of them."""
+    cookies = {f"name{number}": "x" * 100 for number in range(60)}
+    header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    answer = server.request("GET", "/cookies", headers={"Cookie": header})
+    assert json.loads(answer.body) == cookies
+
+
+def test_no_content(server: Server) -> None:
+    """A 204 has no body, and the connection is fit for the next request."""
+    client = server.client()
+    try:
+        for path, status in (("/empty", 204), ("/", 200)):
+            client.request("GET", path)
+            response = client.getresponse()
+            body = response.read()
+            assert (response.status, body) == (status, b"plain" if status == 200 else b"")
+    finally:
+        client.close()
+
+
+def test_expect(server: Server) -> None:
+    """A client that asks before it sends its body is told to go on."""
+    if lack(server, Ability.EXPECT) == "waits":
+        # So does the client, for a second in most programs, and then it sends the body.
+        return
+    head = b"POST /upload HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"
+    with server.connect() as connection:
+        connection.sendall(head + b"Connection: close\r\n\r\n")
+        first = connection.recv(65536)
+        if lack(server, Ability.EXPECT):
+            assert first.startswith(b"HTTP/1.1 400 ")
+            return
+        assert first.startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"12345")
+        answer = first
+        while part := connection.recv(65536):
+            answer += part
+        assert b'"size":5' in answer
+
+
+def test_old_clients(server: Server) -> None:
+    """To a client of HTTP/1.0 a stream goes without chunks, and ends with the connection."""
+    answer = b""
+    with server.connect() as connection:
+        connection.sendall(b"GET /stream HTTP/1.0\r\nHost: a\r\n\r\n")
+        while part := connection.recv(65536):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    is_chunked = b"transfer-encoding: chunked" in head.lower()
+    assert is_chunked is (lack(server, Ability.OLD) == "chunked")
+    assert b"part 0\n" in body
+    assert b"part 999\n" in body
+
+
+def test_events_arrive_at_once(server: Server) -> None:
+    """An event is not kept back until the next one."""
+    server.notes_path.write_text("")
+    client = server.client()
+    try:
+        client.request("GET", "/events")
+        response = client.getresponse()
+        lines = iter(response.readline, b"")
+        assert b"data: first\n" in lines
+        with server.notes_path.open("a") as file:
+            file.write("seen\n")
+        assert b"data: second\n" in lines
+        assert b"data: second\n" not in response.read()
+    finally:
+        client.close()
 
 
 def test_missing(server: Server) -> None:
@@ -114,6 +243,19 @@ def test_static_files(server: Server) -> None:
     assert server.request("GET", "/static/%2e%2e/application.py").status == 404
 
 
+def test_the_address_of_the_client(server: Server) -> None:
+    """What proxies in front say is believed where there is one, and from nobody else."""
+    claims = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "evil.example"}
+    answer = json.loads(server.request("GET", "/where", headers=claims).body)
+    is_behind = server.kind.startswith("nginx-")
+    scheme = "https" if is_behind else "http"
+    assert answer == {
+        "url": f"{scheme}://127.0.0.1:{server.port}/where",
+        "is_secure": is_behind,
+        "address": "127.0.0.1",
+    }
+
+
 def test_session(server: Server) -> None:
     """The cookie comes back and counts."""
     cookie = server.request("GET", "/count").headers["Set-Cookie"].partition(";")[0]
@@ -128,7 +270,7 @@ def test_an_error_is_one_answer(server: Server) -> None:
     assert answer.status == 500
     assert b"on purpose" not in answer.body
     assert server.request("GET", "/").status == 200
-    wait_for(lambda: server.notes[before:] == ["teardown /fail"], "the teardown")
+    wait_for(lambda: server.notes[before:].count("teardown /fail") == 1, "the teardown")
 
 
 def test_one_client_many_requests(server: Server) -> None:

@@ -18,6 +18,8 @@ from erlen import (
     request,
     sync_websocket,
     websocket,
+    websocket_received,
+    websocket_sent,
 )
 from erlen.exceptions import Disconnect
 from erlen.globals import request_ctx
@@ -57,6 +59,46 @@ def test_plain_function(app: Flask, client: FlaskClient) -> None:
         assert socket.receive() == "HEY"
         socket.send(b"\0")
         assert socket.receive() == b"\0"
+
+
+def test_signals_of_messages(app: Flask, client: FlaskClient) -> None:
+    """Functions and coroutine functions are told of each message, either way, in its context."""
+    told: list[str] = []
+
+    def note(sender: Flask, message: t.Any) -> None:
+        told.append(f"received {message!r} on {websocket.path}")
+
+    async def note_later(sender: Flask, message: t.Any) -> None:
+        await asyncio.sleep(0)
+        told.append(f"sent {message!r} by {sender.name}")
+
+    @app.websocket("/a")
+    async def handle() -> None:
+        await websocket.send(await websocket.receive())
+        await websocket.send_json(await websocket.receive_json())
+
+    @app.websocket("/b")
+    def handle_plainly() -> None:
+        for message in sync_websocket:
+            sync_websocket.send(message)
+
+    with websocket_received.connected_to(note, app), websocket_sent.connected_to(note_later, app):
+        with client.websocket("/a") as socket:
+            socket.send("one")
+            assert socket.receive() == "one"
+            socket.send("[2]")
+            assert socket.receive() == "[2]"
+        with client.websocket("/b") as socket:
+            socket.send(b"3")
+            assert socket.receive() == b"3"
+    assert told == [
+        "received 'one' on /a",
+        f"sent 'one' by {app.name}",
+        "received '[2]' on /a",
+        f"sent '[2]' by {app.name}",
+        "received b'3' on /b",
+        f"sent b'3' by {app.name}",
+    ]
 
 
 def test_helper_of_the_other_kind(app: Flask, client: FlaskClient) -> None:

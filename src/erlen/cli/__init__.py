@@ -11,7 +11,7 @@ import typing as t
 
 import click
 from click.core import ParameterSource
-from werkzeug.serving import is_running_from_reloader, load_ssl_context, run_simple
+from werkzeug.serving import run_simple
 
 from ..commands import AppGroup as AppGroup
 from ..commands import AppSource
@@ -33,14 +33,14 @@ from .options import CertParamType as CertParamType
 from .options import SeparatedPathType as SeparatedPathType
 from .options import _validate_key
 from .routes import routes_table
+from .run import make_options, run
+from .serve import KINDS, ServeCommand
+from .sessions import sessions_group
 from .shell import interact
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from ..server.develop import SSLContextArg
     from ..typing import Application
 
 # NOTE: Applications and their tests replace names of this module, above all show_server_banner,
@@ -280,7 +280,14 @@ class FlaskGroup(AppGroup):
         self._loaded_plugin_commands = False
 
         if add_default_commands:
-            for command in (run_command, shell_command, routes_command, doctor_command):
+            for command in (
+                run_command,
+                serve_command,
+                shell_command,
+                routes_command,
+                doctor_command,
+                sessions_group,
+            ):
                 self.add_command(command)
 
     def __call__(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -310,7 +317,9 @@ class FlaskGroup(AppGroup):
         """
         self._load_plugin_commands()
         command = super().get_command(ctx, cmd_name)
-        if command is doctor_command:
+        # PERF: the master of 'erlen serve' does without the application; its workers load it.
+        is_new = command in (doctor_command, sessions_group)
+        if is_new or (command is serve_command and _answers_for_flask()):
             return self._own_command(ctx, cmd_name) or command
         if command is not None:
             return command
@@ -454,76 +463,50 @@ def _asks_for_help_only(group: FlaskGroup, ctx: click.Context, args: list[str]) 
     help=f"fnmatch patterns of files that do not reload, separated by {os.path.pathsep!r}.",
 )
 @pass_script_info
-def run_command(
-    info: ScriptInfo,
-    host: str,
-    port: int,
-    reload: bool | None,
-    debugger: bool | None,
-    with_threads: bool,
-    cert: SSLContextArg | None,
-    extra_files: Iterable[str] | None,
-    exclude_patterns: Iterable[str] | None,
-) -> None:
+def run_command(info: ScriptInfo, /, **params: t.Any) -> None:
     """Run a development server.
 
     It is meant for one developer's machine: neither its security nor its speed is made for more.
-    With '--debug' it restarts when files change, and shows errors in an interactive debugger.
+    With '--debug' it restarts when files change, browsers follow, and errors are shown in an
+    interactive debugger.
     """
-    try:
-        app = info.load_app()
-    except Exception as error:
-        if not is_running_from_reloader():
-            raise
-        # The mistake was made while the server ran: say so, and wait for it to be mended.
-        click.echo(format_error(error), err=True)
-        app = _failing_app(error)
-
-    _check_certificate(cert)
-    problem = develop.address_problem(host, port)
-    if problem is not None:
-        raise click.ClickException(problem)
-
-    debug = get_debug_flag()
-    show_server_banner(debug, info.app_import_path)
-    develop.run(
-        app,
-        host,
-        port,
-        debug=debug,
-        use_reloader=reload,
-        use_debugger=debugger,
-        threaded=with_threads,
-        ssl_context=cert,
-        extra_files=extra_files,
-        exclude_patterns=exclude_patterns,
-        serve=run_simple,
-    )
+    source = click.get_current_context().get_parameter_source("port")
+    is_port_named = source is not ParameterSource.DEFAULT
+    options = make_options(params, is_port_named, get_debug_flag())
+    run(info, options, show_server_banner, run_simple)
 
 
 run_command.params.insert(0, _debug_option)
 
 
-def _failing_app(error: Exception) -> WSGIApplication:
-    """Return an application that answers each request with the error of loading the real one."""
-    # Raising adds to the traceback, at each request anew.
-    first_traceback = error.__traceback__
+@click.command("serve", cls=ServeCommand, short_help="Run a production server.")
+@click.option(
+    "--show-settings",
+    is_flag=True,
+    help="Show each setting, its value and where that came from, and end.",
+)
+@click.option(
+    "--print",
+    "kind",
+    type=click.Choice(KINDS),
+    help="Print a deployment file for this application, and end.",
+)
+@pass_script_info
+def serve_command(
+    info: ScriptInfo, /, show_settings: bool, kind: str | None, **options: t.Any
+) -> None:
+    """Serve an application in production.
 
-    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        raise error.with_traceback(first_traceback)
+    The application is loaded in worker processes, which are replaced when they die. SIGHUP
+    replaces all of them, so that new code is taken up without a failed request; SIGTERM ends the
+    server when the requests that are under way have been answered.
 
-    return app
+    Each option is also a variable of the environment, as ERLEN_SERVE_WORKERS for --workers, and a
+    key in [tool.erlen.serve] of pyproject.toml, as workers.
+    """
+    from .serving import serve
 
-
-def _check_certificate(cert: SSLContextArg | None) -> None:
-    if not isinstance(cert, tuple):
-        return
-    try:
-        load_ssl_context(*cert)
-    except OSError as error:
-        raise click.BadParameter(
-            f"The files hold no certificate with its key: {error}.", param_hint="'--cert'"
-        ) from None
+    serve(info, show_settings, kind, **options)
 
 
 @click.command("shell", short_help="Run a shell in the app context.")

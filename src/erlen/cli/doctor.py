@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 from ..defaults import ERLEN_DEFAULTS
+from ..server.secret_keys import MAKE_ONE, MIN_KEY_BYTES, is_known
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ..typing import Application
 
-#: How many bytes a secret key should have (OWASP: at least 128 bits of randomness).
-MIN_KEY_BYTES = 16
-#: Keys that stand in examples and tutorials, so that anybody can sign sessions with them.
-KNOWN_KEYS = frozenset(
-    {
-        "dev",
-        "development",
-        "secret",
-        "secret key",
-        "changeme",
-        "change me",
-        "key",
-        "test",
-        "password",
-    }
-)
 #: For each setting that may only be tightened: what is wrong where it is off, in words.
 WEAKER: dict[str, str] = {
     "SESSION_COOKIE_HTTPONLY": "scripts in a page can read the session cookie",
@@ -36,6 +22,14 @@ WEAKER: dict[str, str] = {
     "MAX_CONTENT_LENGTH": "a request may have a body of any size",
     "MAX_FORM_MEMORY_SIZE": "a field of a form may fill the memory",
     "MAX_FORM_PARTS": "a form may have any number of parts",
+}
+#: The same for applications with logins.
+WEAKER_LOGINS: dict[str, str] = {
+    "LOGIN_RENEW_SESSION": "who knew a session before its login can use it afterwards",
+    "REMEMBER_COOKIE_HTTPONLY": "scripts in a page can read the cookie that remembers a login",
+    "REMEMBER_COOKIE_SECURE": "that cookie also goes over unencrypted connections",
+    "REMEMBER_COOKIE_SAMESITE": "that cookie goes with forms that other sites send",
+    "REMEMBER_COOKIE_ENDED": "a copy of that cookie is good after the logout",
 }
 
 
@@ -55,6 +49,15 @@ def find_gaps(app: Application) -> Iterator[str]:
             yield f"{name} is {config.get(name)!r}: {problem}. Set it to {ERLEN_DEFAULTS[name]!r}."
     if "csrf" in app.extensions:
         yield from _forms_gaps(config)
+    if getattr(app, "login_manager", None) is not None:
+        yield from _login_gaps(config)
+    yield from _session_gaps(config)
+    for extension in app.extensions.values():
+        # Extensions know best what is weak of theirs.
+        find: Callable[[Application], Iterable[str]] | None
+        find = getattr(extension, "find_gaps", None)
+        if find is not None:
+            yield from find(app)
     yield from _header_gaps(config)
     if not config.get("TRUSTED_HOSTS"):
         yield (
@@ -76,14 +79,31 @@ def _forms_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:
         )
 
 
+def _login_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:
+    for name, problem in WEAKER_LOGINS.items():
+        # Flask-Login's own default for this one is safe.
+        if not config.get(name, name == "REMEMBER_COOKIE_HTTPONLY"):
+            yield f"{name} is {config.get(name)!r}: {problem}. Set it to {ERLEN_DEFAULTS[name]!r}."
+    if config.get("LOGIN_TRUST_FORWARDED_FOR", True):
+        yield (
+            "LOGIN_TRUST_FORWARDED_FOR is not False: anybody can say which address a session is"
+            " used from. Set it to False, and name your proxies with ProxyFix."
+        )
+    if config.get("REMEMBER_COOKIE_FORMAT") != "token":
+        yield (
+            "REMEMBER_COOKIE_FORMAT is not 'token': the cookie that remembers a login is good for"
+            " ever, also after a logout. Set it to 'token'; remembered users log in once more."
+        )
+
+
 def _key_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:
     key = config.get("SECRET_KEY")
-    remedy = "Set it to the output of: python -c 'import secrets; print(secrets.token_hex())'"
+    remedy = f"Set it to the output of: {MAKE_ONE}"
     if not key:
         yield f"SECRET_KEY is not set: there are no sessions. {remedy}"
         return
     text = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
-    if text.lower() in KNOWN_KEYS:
+    if is_known(text):
         yield f"SECRET_KEY is known to everybody: sessions can be forged. {remedy}"
     elif len(text.encode()) < MIN_KEY_BYTES:
         yield f"SECRET_KEY is shorter than {MIN_KEY_BYTES} bytes: it can be guessed. {remedy}"
@@ -94,6 +114,46 @@ def _development_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:
         yield "DEBUG is on: errors show the program to visitors. Switch it off."
     if config.get("TESTING"):
         yield "TESTING is on: errors end the request without an answer. Switch it off."
+
+
+def _session_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:
+    backend = config.get("SESSION_BACKEND", "cookie")
+    if backend in ("cookie", "encrypted"):
+        return
+    if not config.get("SESSION_LIFETIME"):
+        yield (
+            "SESSION_LIFETIME is not set: a session that is used never ends, a stolen one too. Set"
+            f" it to {ERLEN_DEFAULTS['SESSION_LIFETIME']!r}."
+        )
+    store = config.get("SESSION_OVERFLOW") if backend == "auto" else backend
+    if store == "memory":
+        yield (
+            "Sessions are kept in the memory of each process: workers do not see each other's, and"
+            ' a restart ends all of them. Set SESSION_BACKEND to "database", "redis" or'
+            ' "filesystem".'
+        )
+    client = config.get("SESSION_REDIS")
+    if client is not None and not _has_timeout(client):
+        yield (
+            "SESSION_REDIS is a client without socket_timeout: a server that hangs holds requests"
+            " for ever. Give it a timeout of half a second, or set SESSION_REDIS_URL."
+        )
+    url = str(config.get("SESSION_REDIS_URL") or "")
+    if url.startswith("redis://") and not _is_local(url):
+        yield (
+            "SESSION_REDIS_URL is a plain connection to another machine: whoever can listen reads"
+            " sessions. Use a URL with rediss://, or a network that is yours alone."
+        )
+
+
+def _has_timeout(client: t.Any) -> bool:
+    pool = getattr(client, "connection_pool", None)
+    return bool(getattr(pool, "connection_kwargs", {}).get("socket_timeout"))
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or "localhost"
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _header_gaps(config: Mapping[str, t.Any]) -> Iterator[str]:

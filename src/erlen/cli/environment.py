@@ -16,6 +16,9 @@ FLASK_PREFIX = "FLASK_"
 
 DEFAULT_FILES = (".flaskenv", ".env")
 
+# What files have set in this process.
+_loaded: dict[str, str] = {}
+
 
 def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:
     """Set environment variables from files of ``NAME=value`` lines, encoded as UTF-8.
@@ -58,8 +61,17 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     for name, value in found.items():
         if value is None or name in os.environ or _other_spelling(name) in os.environ:
             continue
-        os.environ[name] = value
+        os.environ[name] = _loaded[name] = value
     return bool(found)
+
+
+def environment_without_files() -> dict[str, str]:
+    """Return the environment as it was before files of variables were read, for who reads anew."""
+    loaded = {
+        **_loaded,
+        **{_other_spelling(name): value for name, value in _loaded.items()},
+    }
+    return {name: value for name, value in os.environ.items() if loaded.get(name) != value}
 
 
 def _other_spelling(name: str) -> str:

@@ -37,6 +37,10 @@ class NoAppException(click.UsageError):
         click.echo(message, file=file, err=file is None, color=color)
 
 
+class ImportFailed(NoAppException):
+    """Raised when the application's module is there, and an import inside of it fails."""
+
+
 def find_best_app(module: ModuleType) -> Application:
     """Return the application that a module most likely means.
 
@@ -253,7 +257,7 @@ def locate_app(
         __import__(module_name)
     except ImportError as error:
         if raised_in_user_code(error):
-            raise NoAppException(
+            raise ImportFailed(
                 f"While importing {module_name!r}, an ImportError was raised:"
                 f"\n\n{format_error(error)}"
             ) from None

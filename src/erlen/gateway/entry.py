@@ -10,6 +10,8 @@ from .exchange import RequestRunner
 from .websocket_protocols import ASGIConnection, RSGIConnection
 
 if t.TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from _typeshed.wsgi import WSGIEnvironment
 
     from .. import typing as ft
@@ -28,36 +30,36 @@ class Gateway:
         #: The life of this worker.
         self.life = self._requests.life
 
-    async def answer_asgi(
+    def answer_asgi(
         self, scope: ft.ASGIScope, receive: ft.ASGIReceive, send: ft.ASGISend
-    ) -> None:
+    ) -> Coroutine[t.Any, t.Any, None]:
         """Answer what a server calls the application for: a request, a WebSocket, its own life.
 
         :param scope: the connection's scope.
         :param receive: awaits the next message of the server.
         :param send: sends one to it.
+        :returns: what is to be awaited.
         :raises ValueError: for a kind of connection that is not of ASGI 3.
         """
         kind = scope["type"]
         if kind == "http":
-            await self._requests.answer(ASGIExchange(receive, send), environ_of(scope))
-        elif kind == "lifespan":
-            await self._live(receive, send)
-        elif kind == "websocket":
-            await self._converse(ASGIConnection(scope, receive, send), environ_of(scope))
-        else:
-            raise ValueError(f"An ASGI server asked for a connection of the unknown type {kind!r}.")
+            return self._requests.answer(ASGIExchange(receive, send), environ_of(scope))
+        if kind == "lifespan":
+            return self._live(receive, send)
+        if kind == "websocket":
+            return self._converse(ASGIConnection(scope, receive, send), environ_of(scope))
+        raise ValueError(f"An ASGI server asked for a connection of the unknown type {kind!r}.")
 
-    async def answer_rsgi(self, scope: t.Any, protocol: t.Any) -> None:
+    def answer_rsgi(self, scope: t.Any, protocol: t.Any) -> Coroutine[t.Any, t.Any, None]:
         """Answer a request or a WebSocket of a server that speaks RSGI.
 
         :param scope: what the connection is about.
         :param protocol: the way to receive and send.
+        :returns: what is to be awaited.
         """
         if scope.proto == "ws":
-            await self._converse(RSGIConnection(protocol), rsgi.environ_of(scope))
-            return
-        await self._requests.answer(rsgi.RSGIExchange(protocol), rsgi.environ_of(scope))
+            return self._converse(RSGIConnection(protocol), rsgi.environ_of(scope))
+        return self._requests.answer(rsgi.RSGIExchange(scope, protocol), rsgi.environ_of(scope))
 
     async def _converse(self, connection: Connection, environ: WSGIEnvironment) -> None:
         if self.app._is_to_start:

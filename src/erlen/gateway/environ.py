@@ -148,3 +148,16 @@ def split_root(environ: WSGIEnvironment, root: str) -> None:
     environ["SCRIPT_NAME"] = root
     if path == root or path.startswith(f"{root}/"):
         environ["PATH_INFO"] = path[len(root) :]
+
+
+def is_ambiguous(environ: WSGIEnvironment) -> bool:
+    """Return whether a request with a transfer coding leaves open where it ends, or in what form
+    its body is (RFC 9112, sections 6.1 and 6.3).
+
+    Servers take all that ends in ``chunked``, such as ``identity, chunked``, which a proxy in front
+    may have read in another way; and none of them undoes another coding.
+
+    :param environ: its environment.
+    """
+    coding: str = environ["HTTP_TRANSFER_ENCODING"]
+    return coding.strip(" \t").lower() != "chunked" or "CONTENT_LENGTH" in environ

@@ -10,28 +10,33 @@ from __future__ import annotations
 import asyncio
 import typing as t
 from contextvars import Context, copy_context
+from functools import partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from ..streams import AfterResponse, is_asynchronous
 from .choice import runs_on_loop
-from .environ import added_environ
-from .fibers import run_in_fiber
+from .environ import added_environ, is_ambiguous
+from .fibers import RETURNED, end_fiber, run_in_fiber, start_fiber, wait_for_fiber
+from .lasting import lasting
 from .life import Life
+from .limits import BodyLimits
 from .threads import WorkerPool
 from .waiting import await_
 from .watch import watch_loop
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from _typeshed.wsgi import WSGIEnvironment
 
     from .. import typing as ft
 
 Headers = list[tuple[str, str]]
+
+_AMBIGUOUS = b"The request's transfer coding is not 'chunked' alone.\n"
 
 # How many bytes of a body are kept in memory while it waits for a thread; more go to a file.
 _IN_MEMORY = 256 * 1024
@@ -59,6 +64,17 @@ class Exchange:
     is_complete = False
     #: Whether the client went away before that.
     is_cut = False
+    #: The limits of the server for bodies, for all requests of the process.
+    limits: BodyLimits | None = None
+    #: How many bytes of the body came, and since when it is read, where there are limits.
+    received = 0
+    began: float | None = None
+    #: Whether the server ended the answer.
+    is_ended = False
+    #: Whether the client went away before the end of the answer.
+    is_left = False
+    #: Makes the exception for the limit that the body broke.
+    failure: Callable[[], HTTPException] | None = None
     # What was received of it and not yet read.
     _kept = b""
 
@@ -69,12 +85,31 @@ class Exchange:
         """
         raise NotImplementedError
 
+    async def receive_limited(self) -> bytes:
+        """Return the next part of the request's body, within the limits of the server.
+
+        :raises ClientDisconnected: where the client went away before the end.
+        :raises HTTPException: where it is over a limit.
+        """
+        if self.limits is None:
+            return await self.receive()
+        try:
+            return await self.limits.receive(self)
+        except HTTPException as error:
+            # Not the exception itself: its traceback leads back here, and the server would hold
+            # the connection until the garbage is collected.
+            self.is_cut, self.failure = True, partial(type(error), error.description)
+            raise
+
     async def disconnected(self) -> None:
         """Return when the client has gone away."""
         raise NotImplementedError
 
-    async def send_whole(self, body: bytes) -> None:
-        """Send the status, the headers and the whole body."""
+    def send_whole(self, body: bytes) -> Awaitable[None] | None:
+        """Send the status, the headers and the whole body.
+
+        :returns: what is to be awaited, if anything.
+        """
         raise NotImplementedError
 
     async def send_head(self) -> None:
@@ -97,8 +132,24 @@ class Exchange:
     ) -> Callable[[bytes], object]:
         """Take the status and the headers (PEP 3333)."""
         self.status = status
+        if self.failure is not None:
+            # The rest of the body is not awaited, so nothing can follow it.
+            headers = [*headers, ("connection", "close")]
         self.headers = headers
         return self._write
+
+    def refuse(self) -> Awaitable[None] | None:
+        """Answer that nobody can tell where the request ends, and end the connection.
+
+        :returns: what is to be awaited, if anything.
+        """
+        self.status = "400 Bad Request"
+        self.headers = [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("content-length", str(len(_AMBIGUOUS))),
+            ("connection", "close"),
+        ]
+        return self.send_whole(_AMBIGUOUS)
 
     def _write(self, data: bytes) -> None:
         # The old way to send a body, which middleware may still go.
@@ -141,8 +192,8 @@ class Exchange:
         if self.is_complete:
             return False
         if self.is_cut:
-            raise ClientDisconnected()
-        part = await_(self.receive())
+            raise self.failure() if self.failure is not None else ClientDisconnected()
+        part = await_(self.receive_limited())
         self._kept += part
         self.is_complete = not part
         return not self.is_complete
@@ -207,15 +258,26 @@ class RequestRunner:
         if added is not None:
             environ.update(added)
         environ["wsgi.input"] = exchange
+        if "HTTP_TRANSFER_ENCODING" in environ and is_ambiguous(environ):
+            sending = exchange.refuse()
+            if sending is not None:
+                await sending
+            return
         if runs_on_loop(self.app, environ):
             if self.app.debug:
                 self._watch()
-            parts = await run_in_fiber(
+            # PERF: what run_in_fiber does; a coroutine in between costs as much as the rest of it.
+            fiber, state = start_fiber(
                 self.app.wsgi_app, (environ, exchange.start_response), context
             )
+            if state is not RETURNED:
+                state = await wait_for_fiber(fiber, state)
+            parts = end_fiber(fiber, state)
             if type(parts) is list and exchange.written is None:
                 # PERF: what most answers are.
-                await exchange.send_whole(parts[0] if len(parts) == 1 else b"".join(parts))
+                sending = exchange.send_whole(parts[0] if len(parts) == 1 else b"".join(parts))
+                if sending is not None:
+                    await sending
                 return
             await _send(exchange, _FiberSteps(context), parts)
             return
@@ -241,7 +303,9 @@ class RequestRunner:
         loop = asyncio.get_running_loop()
         answer = await self.pool.call(loop, context, self._run, exchange, environ)
         if isinstance(answer, bytes):
-            await exchange.send_whole(answer)
+            sending = exchange.send_whole(answer)
+            if sending is not None:
+                await sending
         elif is_asynchronous(answer):
             await _send(exchange, _FiberSteps(context), answer)
         else:
@@ -295,14 +359,14 @@ async def _take_in(exchange: Exchange, limit: int) -> t.IO[bytes]:
     taken = 0
     try:
         while taken <= limit:
-            part = await exchange.receive()
+            part = await exchange.receive_limited()
             if not part:
                 exchange.is_complete = True
                 break
             taken += len(part)
             file.write(part)
-    except ClientDisconnected:
-        # It is told to the one who reads, if anybody does.
+    except HTTPException:
+        # Also a client that has left. It is told to the one who reads, if anybody does.
         exchange.is_cut = True
     except BaseException:
         file.close()
@@ -397,9 +461,12 @@ async def _send(exchange: Exchange, steps: _Steps, parts: Iterable[bytes]) -> No
     # First of all, for a stream may read the body as well.
     watching = asyncio.ensure_future(exchange.disconnected())
     sending = asyncio.ensure_future(_send_parts(exchange, steps, parts))
+    if _is_event_stream(exchange):
+        lasting[sending] = partial(_end_stream, exchange, sending)
     try:
         await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not sending.done():
+            exchange.is_left = True
             sending.cancel()
             await asyncio.wait({sending})
     except asyncio.CancelledError:
@@ -408,11 +475,37 @@ async def _send(exchange: Exchange, steps: _Steps, parts: Iterable[bytes]) -> No
         raise
     finally:
         watching.cancel()
+        lasting.pop(sending, None)
     if not sending.cancelled():
         sending.result()
 
 
+def _is_event_stream(exchange: Exchange) -> bool:
+    return any(
+        value.startswith("text/event-stream") and name.lower() == "content-type"
+        for name, value in getattr(exchange, "headers", ())  # middleware may begin with the body
+    )
+
+
+def _end_stream(exchange: Exchange, sending: asyncio.Future[None]) -> None:
+    """End a stream as if it had no more parts; its client comes back by itself."""
+    exchange.is_ended = True
+    sending.cancel()
+
+
 async def _send_parts(exchange: Exchange, steps: _Steps, parts: Iterable[bytes]) -> None:
+    try:
+        await _send_and_close(exchange, steps, parts)
+    except BaseException:
+        if exchange.is_ended:
+            await exchange.send_end()
+        # Last of all: the client is seen to leave by it, which would cancel what is left to do
+        # here, and put that in the place of the error.
+        exchange.abandon()
+        raise
+
+
+async def _send_and_close(exchange: Exchange, steps: _Steps, parts: Iterable[bytes]) -> None:
     try:
         if is_asynchronous(parts):
             # The first part may be long in coming, and clients want to know that it will.
@@ -431,9 +524,6 @@ async def _send_parts(exchange: Exchange, steps: _Steps, parts: Iterable[bytes])
             await asyncio.sleep(0)
             part = await steps.call(_next_part, iterator)
         await exchange.send_end()
-    except BaseException:
-        exchange.abandon()
-        raise
     finally:
         close = getattr(parts, "close", None)
         if close is not None:

@@ -26,7 +26,7 @@ T = t.TypeVar("T")
 _MAX_IDLE = 256
 
 # What a fiber hands over when its function has returned, and when it has raised.
-_RETURNED: t.Any = object()
+RETURNED: t.Any = object()
 _RAISED: t.Any = object()
 
 
@@ -45,7 +45,7 @@ class Fiber(greenlet):
         while True:
             try:
                 self.outcome = func(*args)
-                state = _RETURNED
+                state = RETURNED
             except BaseException as error:
                 self.outcome = error
                 state = _RAISED
@@ -72,23 +72,46 @@ async def run_in_fiber(func: Callable[..., T], args: tuple[t.Any, ...], context:
     :param context: the context variables that it sees and sets.
     :returns: its result; its exception is raised.
     """
+    fiber, state = start_fiber(func, args, context)
+    if state is not RETURNED:
+        state = await wait_for_fiber(fiber, state)
+    return t.cast(T, end_fiber(fiber, state))
+
+
+def start_fiber(
+    func: Callable[..., t.Any], args: tuple[t.Any, ...], context: Context
+) -> tuple[Fiber, t.Any]:
+    """Run a function in a fiber, up to its end or to where it first waits.
+
+    :param func: the function.
+    :param args: its arguments.
+    :param context: the context variables that it sees and sets.
+    :returns: the fiber, and its state: where that is not :data:`RETURNED`, it goes to
+        :func:`wait_for_fiber`. The last state goes to :func:`end_fiber`.
+    """
     idle = _idle.fibers
     # PERF: a fiber that is used again costs a quarter of a new one.
     if idle:
         fiber = idle.pop()
         fiber.parent = getcurrent()
         fiber.gr_context = context
-        state = fiber.switch((func, args))
-    else:
-        fiber = Fiber()
-        fiber.gr_context = context
-        state = fiber.switch(func, args)
-    if state is not _RETURNED and state is not _RAISED:
-        state = await _Wait(fiber, state)
+        return fiber, fiber.switch((func, args))
+    fiber = Fiber()
+    fiber.gr_context = context
+    return fiber, fiber.switch(func, args)
+
+
+def end_fiber(fiber: Fiber, state: t.Any) -> t.Any:
+    """Return the result of the function that a fiber ran, or raise its exception.
+
+    :param fiber: the fiber, which may be used for another function now.
+    :param state: its last state.
+    """
     outcome = fiber.outcome
     fiber.outcome = None
     # Its context leads to the request.
     fiber.gr_context = None
+    idle = _idle.fibers
     if len(idle) < _MAX_IDLE:
         idle.append(fiber)
     if state is _RAISED:
@@ -97,14 +120,14 @@ async def run_in_fiber(func: Callable[..., T], args: tuple[t.Any, ...], context:
         finally:
             # Its traceback leads to this frame, which must not hold it.
             del outcome
-    return t.cast(T, outcome)
+    return outcome
 
 
-class _Wait:
-    """Awaits what a fiber hands over, until its function has ended.
+class wait_for_fiber:
+    """Await what a fiber hands over, until its function has ended; the result is its last state.
 
     :param fiber: the fiber.
-    :param waited_for: what it handed over first.
+    :param waited_for: its first state.
     """
 
     __slots__ = ("_fiber", "_waited_for")
@@ -115,7 +138,7 @@ class _Wait:
 
     def __await__(self) -> Generator[t.Any, t.Any, t.Any]:
         fiber, state = self._fiber, self._waited_for
-        while state is not _RETURNED and state is not _RAISED:
+        while state is not RETURNED and state is not _RAISED:
             try:
                 if state is None or getattr(state, "_asyncio_future_blocking", False):
                     sent = yield state

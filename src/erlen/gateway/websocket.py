@@ -19,7 +19,8 @@ from ..exceptions import Disconnect
 from ..headers import refuse_bad_headers
 from ..websockets import LEAVE_TIMEOUT, MAX_MESSAGE_SIZE
 from .fibers import in_fiber, run_in_fiber
-from .loop import run_on
+from .lasting import lasting
+from .loop import keep, run_on
 from .waiting import await_
 
 if t.TYPE_CHECKING:
@@ -209,6 +210,7 @@ class Connection:
         steps = run_in_fiber(app.wsgi_app, (environ, self._start_response), context)
         # A task of its own: servers may run the application in something else.
         self._steps = asyncio.ensure_future(steps)
+        lasting[self] = self._go_away
         try:
             await asyncio.wait({self._steps})
             parts = await self._take_result(self._steps)
@@ -221,7 +223,13 @@ class Connection:
             await asyncio.wait({self._steps})
             raise
         finally:
+            del lasting[self]
             await self._stop()
+
+    def _go_away(self) -> None:
+        """Close the WebSocket since the server ends; its client finds another."""
+        if self._state == _OPEN and not self._is_giving_up:
+            keep(self._loop.create_task(self._give_up(1001, "the server ends")))
 
     async def _take_result(self, steps: asyncio.Task[Iterable[bytes]]) -> Iterable[bytes]:
         """Return the answer that the steps ended with, or raise what they raised."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import platform
-import socket
 import typing as t
 
 import click
@@ -16,6 +12,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import WSGIApplication
+
+#: The variable by which the reloader says what the process that serves inherits. It has none of the
+#: prefixes by which options and configuration are read.
+INHERITED = "_ERLEN_INHERITED"
 
 SSLContextArg = t.Union["ssl.SSLContext", tuple[str, str | None], t.Literal["adhoc"]]
 
@@ -83,51 +83,3 @@ def show_banner(debug: bool | None, app_import_path: str | None) -> None:
 
     if debug is not None:
         click.echo(f" * Debug mode: {'on' if debug else 'off'}")
-
-
-def address_problem(host: str, port: int) -> str | None:
-    """Return a sentence on why the server could not listen at an address; ``None`` if it could.
-
-    The address is tried for a moment and given back.
-
-    :param host: as for :func:`run`.
-    :param port: as for :func:`run`.
-    """
-    family = serving.select_address_family(host, port)
-    # The process of the reloader is handed a socket that listens already.
-    if family not in (socket.AF_INET, socket.AF_INET6) or serving.is_running_from_reloader():
-        return None
-
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name == "posix":  # pragma: no branch  (elsewhere the option means something else)
-            # As the server does, or connections just closed would count as "in use".
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(serving.get_sockaddr(host, port, family))
-        except OSError as error:
-            return _explain_bind_error(error, host, port)
-    return None
-
-
-def _explain_bind_error(error: OSError, host: str, port: int) -> str:
-    if isinstance(error, socket.gaierror):
-        return f"Cannot listen on {host!r}: this machine knows no such name or address."
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} is in use by another program. Stop that program, or choose"
-            f" another port with '--port'.{_airplay_hint(port)}"
-        )
-    if error.errno == errno.EACCES:
-        return (
-            f"Listening on port {port} is not permitted to this user. Choose a port above"
-            " 1023 with '--port'."
-        )
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"Cannot listen on {host!r}: this machine has no such address."
-    return f"Cannot listen on {host!r}, port {port}: {error.strerror or error}."
-
-
-def _airplay_hint(port: int) -> str:
-    if platform.system() != "Darwin" or port != 5000:
-        return ""
-    return " On macOS it may be the 'AirPlay Receiver' of the System Settings."

@@ -1,0 +1,1 @@
+"""The production server behind ``erlen serve``: a master, and workers that run Granian."""
