@@ -37,6 +37,7 @@ from .helpers import abort as abort
 from .helpers import flash as flash
 from .helpers import get_flashed_messages as get_flashed_messages
 from .helpers import get_template_attribute as get_template_attribute
+from .helpers import is_safe_target as is_safe_target
 from .helpers import make_response as make_response
 from .helpers import redirect as redirect
 from .helpers import send_file as send_file
@@ -57,6 +58,8 @@ from .signals import request_started as request_started
 from .signals import request_tearing_down as request_tearing_down
 from .signals import template_rendered as template_rendered
 from .signals import websocket_finished as websocket_finished
+from .signals import websocket_received as websocket_received
+from .signals import websocket_sent as websocket_sent
 from .signals import websocket_started as websocket_started
 from .signals import websocket_tearing_down as websocket_tearing_down
 from .websockets import Websocket as Websocket

@@ -84,6 +84,15 @@ class Flask(WebsocketSteps):
     test_cli_runner_class: type[FlaskCliRunner] | None = None
     # The setting DEFAULT_RESPONSE_HEADERS, checked.
     _default_headers: DefaultHeaders | None = None
+    # Whether a subclass leaves alone how application contexts are made and torn down.
+    _has_plain_app_contexts = True
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._has_plain_app_contexts = (
+            cls.app_context is Flask.app_context
+            and cls.do_teardown_appcontext is Flask.do_teardown_appcontext
+        )
 
     def _add_static_route(self, static_host: str | None) -> None:
         if not self.has_static_folder:
@@ -428,7 +437,9 @@ class Flask(WebsocketSteps):
         default_headers = self.config.get("DEFAULT_RESPONSE_HEADERS")
         if default_headers:
             kept = self._default_headers
-            if kept is None or kept.source != default_headers:
+            if kept is None or (
+                kept.origin is not default_headers and kept.source != default_headers
+            ):
                 kept = self._default_headers = DefaultHeaders(default_headers)
             kept.add_to(response)
         interface = self.session_interface
@@ -545,10 +556,7 @@ class Flask(WebsocketSteps):
         """
         exc_info = sys.exc_info()
         got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
-        propagate = self.config["PROPAGATE_EXCEPTIONS"]
-        if propagate is None:
-            propagate = self.testing or self.debug
-        if propagate:
+        if self._propagates_exceptions():
             raise e
 
         self.log_exception(exc_info)

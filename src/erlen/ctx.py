@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from contextvars import Token
 from functools import update_wrapper
 from inspect import iscoroutinefunction
+from threading import RLock
 
 from werkzeug.exceptions import HTTPException
 
 from .exceptions import UpgradeRequired, forget_frames
 from .lazy import lazy
-from .local import NO_WEBSOCKET_MESSAGE, _cv_app, _cv_request, unbound_error
+from .local import NO_WEBSOCKET_MESSAGE, _cv_app, _cv_pushed, _cv_request, unbound_error
 from .routing import WebsocketMismatch
 from .sessions import SecureCookieSessionInterface, opens_lazily
-from .signals import appcontext_popped, appcontext_pushed
+from .signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down
 from .streams import is_asynchronous
 from .wrappers import Request
 
@@ -33,6 +34,8 @@ if t.TYPE_CHECKING:
 F = t.TypeVar("F", bound=Callable[..., t.Any])
 
 _sentinel: t.Any = object()
+
+_making_app_ctx = RLock()
 
 
 class _AppCtxGlobals:
@@ -100,9 +103,11 @@ class AppContext:
 
     def __init__(self, app: ft.Application) -> None:
         self.app = app
-        # How many streams keep this context from being torn down.
+        # How many keep this context from being torn down: streams, and the request it belongs to.
         self._holders = 0
         self._cv_tokens: list[Token[t.Any]] = []
+        # The request context that it was pushed inside of.
+        self._inside: RequestContext | None = None
 
     @lazy
     def url_adapter(self) -> MapAdapter | None:
@@ -118,13 +123,19 @@ class AppContext:
 
     def push(self) -> None:
         """Make this context the current one."""
-        self._cv_tokens.append(_cv_app.set(self))
+        self._enter()
         if appcontext_pushed.receivers:
             try:
                 appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
             except BaseException:
-                _cv_app.reset(self._cv_tokens.pop())
+                _cv_pushed.reset(self._cv_tokens.pop())
                 raise
+
+    def _enter(self) -> None:
+        outer = _cv_request.get(None)
+        if outer is not None:
+            self._inside = outer
+        self._cv_tokens.append(_cv_pushed.set(self))
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
         """Run the teardown functions and make the context before this one current again.
@@ -133,12 +144,14 @@ class AppContext:
             one being handled.
         """
         tokens = self._cv_tokens
-        ctx = _cv_app.get()
+        ctx = _cv_pushed.get(None)
         try:
             if len(tokens) == 1 and not self._holders:
                 self.app.do_teardown_appcontext(sys.exc_info()[1] if exc is _sentinel else exc)
         finally:
-            _cv_app.reset(tokens.pop())
+            _cv_pushed.reset(tokens.pop())
+            if not tokens:
+                self._inside = None
         if ctx is not self:
             raise AssertionError(f"Popped wrong app context. ({ctx!r} instead of {self!r})")
         if appcontext_popped.receivers and not self._holders:
@@ -204,7 +217,12 @@ class RequestContext:
         self._after_response_functions: list[Callable[[], None]] | None = None
         self._open_session = session
         self._after_request_functions: list[ft.AfterRequestCallable[t.Any]] = []
-        self._cv_tokens: list[tuple[Token[t.Any], AppContext | None]] = []
+        # The application context, and what g stands for, once somebody needed them.
+        self._app_ctx: AppContext | None = None
+        self._g: t.Any = None
+        # For each push, what undoes it, whether the application context ends with it, and which
+        # one there was before.
+        self._cv_tokens: list[tuple[Token[t.Any], bool, AppContext | None]] = []
 
     def copy(self) -> t.Self:
         """Return another context for the same request and session.
@@ -215,6 +233,34 @@ class RequestContext:
         # The copy shares the session; opened in each on its own, the changes of one would be lost.
         session = self._session if self._cv_tokens else self._open_session
         return type(self)(self.app, self.request.environ, self.request, session)
+
+    @property
+    def app_ctx(self) -> AppContext:
+        """The application context that belongs to the request, made when it is first needed."""
+        ctx = self._app_ctx
+        if ctx is None:
+            # Threads that share the request must come to the same one.
+            with _making_app_ctx:
+                ctx = self._app_ctx
+                if ctx is None:
+                    ctx = self.app.app_context()
+                    ctx._holders = 1
+                    if self._g is not None:
+                        ctx.g = self._g
+                    self._app_ctx = ctx
+        return ctx
+
+    def _make_g(self) -> t.Any:
+        """Return what ``g`` stands for in the request, made where there is none."""
+        # PERF: as a rule nobody asks for more of an application context.
+        plain = self.app._has_plain_app_contexts and "app_context" not in self.app.__dict__
+        if not plain or self._app_ctx is not None:
+            self._g = self.app_ctx.g
+        with _making_app_ctx:
+            if self._g is None:
+                ctx = self._app_ctx
+                self._g = self.app.app_ctx_globals_class() if ctx is None else ctx.g
+        return self._g
 
     @lazy
     def url_adapter(self) -> MapAdapter | None:
@@ -285,6 +331,11 @@ class RequestContext:
         return session
 
     @property
+    def opened_session(self) -> SessionMixin | None:
+        """The session, if something has opened it already; reading this does not open it."""
+        return self._open_session
+
+    @property
     def _session(self) -> SessionMixin:
         """The session, opened if need be, without marking it as accessed."""
         session = self._open_session
@@ -302,17 +353,18 @@ class RequestContext:
     def push(self) -> None:
         """Make this context the current one, open the session where it cannot wait, and match."""
         app = self.app
-        app_ctx = _cv_app.get(None)
-        if app_ctx is None or app_ctx.app is not app:
-            app_ctx = app.app_context()
-            if type(app_ctx) is AppContext and not appcontext_pushed.receivers:
-                # PERF: its own push, without a call.
-                app_ctx._cv_tokens.append(_cv_app.set(app_ctx))
-            else:
-                app_ctx.push()
+        if (
+            # PERF: under a server nothing is active yet, and most requests need no application
+            # context.
+            _cv_pushed.get(None) is None
+            and _cv_request.get(None) is None
+            and self._app_ctx is None
+            and self._g is None
+            and not appcontext_pushed.receivers
+        ):
+            self._cv_tokens.append((_cv_request.set(self), True, None))
         else:
-            app_ctx = None
-        self._cv_tokens.append((_cv_request.set(self), app_ctx))
+            self._push_inside()
 
         # The session comes before matching: a custom URL converter may use it.
         interface = app.session_interface
@@ -326,6 +378,17 @@ class RequestContext:
         # The default asks for the adapter itself, where it needs one.
         if self._matches_itself or self.url_adapter is not None:
             self.match_request()
+
+    def _push_inside(self) -> None:
+        """Make this context the current one where others may be, or somebody wants to know."""
+        before = self._app_ctx
+        current = _cv_app.get(None)
+        owned = current is None or current.app is not self.app
+        self._app_ctx = None if owned else current
+        self._g = None
+        if owned and appcontext_pushed.receivers:
+            self.app_ctx.push()
+        self._cv_tokens.append((_cv_request.set(self), owned, before))
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
         """Run the teardown functions and make the context before this one current again.
@@ -342,19 +405,20 @@ class RequestContext:
         ctx = _cv_request.get()
         try:
             if last:
+                other = self._teardown
                 try:
-                    if self._teardown is None:
+                    if other is None:
                         self.app.do_teardown_request(exc)
                     else:
-                        getattr(self.app, self._teardown)(exc)
+                        getattr(self.app, other)(exc)
                 finally:
-                    if self._teardown is None:
+                    if other is None:
                         self.request.close()
                     else:
                         # The method of that name of a WebSocket does something else.
                         Request.close(self.request)
         finally:
-            token, app_ctx = tokens.pop()
+            token, owned, before = tokens.pop()
             _cv_request.reset(token)
             if last:
                 # Breaks the cycles between the request and what refers to it, so that all go
@@ -364,10 +428,40 @@ class RequestContext:
                 error = request.routing_exception
                 if error is not None and error.__traceback__ is not None:
                     forget_frames(error)
-            if app_ctx is not None:
-                app_ctx.pop(exc)
+            if owned:
+                app, app_ctx = self.app, self._app_ctx
+                if app_ctx is not None:
+                    app_ctx._holders -= 1
+                # PERF: as a rule nobody waits for the application context's end.
+                if (
+                    (app_ctx is not None and app_ctx._cv_tokens)
+                    or app.teardown_appcontext_funcs
+                    or appcontext_tearing_down.receivers
+                    or appcontext_popped.receivers
+                    or not app._has_plain_app_contexts
+                    or "do_teardown_appcontext" in app.__dict__
+                    or "app_context" in app.__dict__
+                ):
+                    self._pop_app_ctx(exc)
+            if before is not None:
+                self._app_ctx, self._g = before, None
         if ctx is not self:
             raise AssertionError(f"Popped wrong request context. ({ctx!r} instead of {self!r})")
+
+    def _pop_app_ctx(self, exc: BaseException | None) -> None:
+        """Tear down the application context that was made for this one."""
+        app_ctx = self._app_ctx
+        if app_ctx is None:
+            app_ctx = self.app.app_context()
+            if self._g is not None:
+                app_ctx.g = self._g
+        if not app_ctx._cv_tokens:
+            if app_ctx._holders:
+                return
+            # PERF: its own push, without a call.
+            app_ctx._inside = _cv_request.get(None)
+            app_ctx._cv_tokens.append(_cv_pushed.set(app_ctx))
+        app_ctx.pop(exc)
 
     def _call_after_response(self, function: Callable[[], None]) -> None:
         if self._after_response_functions is None:
@@ -502,7 +596,7 @@ class ContextStream:
         self._request_ctx = request_ctx
         self._app_ctx = app_ctx
         # What is current inside; the steps may push contexts of their own and keep them.
-        self._current = (request_ctx, app_ctx)
+        self._current = (request_ctx, None if app_ctx is request_ctx._app_ctx else app_ctx)
         self._open = True
         #: Whether a step waits for asynchronous code.
         self.is_asynchronous = is_asynchronous(steps)
@@ -530,15 +624,17 @@ class ContextStream:
         self.close()
 
     def _run(self, step: Callable[[], t.Any]) -> t.Any:
-        request_ctx, app_ctx = self._current
-        app_token = _cv_app.set(app_ctx)
+        request_ctx, pushed = self._current
+        if pushed is not None:
+            pushed._inside = request_ctx
+        app_token = _cv_pushed.set(pushed)
         request_token = _cv_request.set(request_ctx)
         try:
             return step()
         finally:
-            self._current = (_cv_request.get(), _cv_app.get())
+            self._current = (_cv_request.get(), _cv_pushed.get())
             _cv_request.reset(request_token)
-            _cv_app.reset(app_token)
+            _cv_pushed.reset(app_token)
 
     def _finish(self, exc: BaseException | None) -> None:
         self._open = False
@@ -556,10 +652,12 @@ class ContextStream:
         app_ctx._holders -= 1
         if request_ctx._cv_tokens:
             return
-        owned = None if app_ctx._cv_tokens else app_ctx
-        if owned is not None:
-            owned._cv_tokens.append(_cv_app.set(owned))
-        request_ctx._cv_tokens.append((_cv_request.set(request_ctx), owned))
+        request_ctx._app_ctx, request_ctx._g = app_ctx, None
+        owned = not app_ctx._cv_tokens
+        if owned:
+            app_ctx._holders += 1
+            app_ctx._enter()
+        request_ctx._cv_tokens.append((_cv_request.set(request_ctx), owned, None))
         request_ctx.pop(exc)
 
 

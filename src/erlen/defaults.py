@@ -60,6 +60,9 @@ ERLEN_DEFAULTS: ImmutableDict[str, t.Any] = ImmutableDict(
         # A response that sets a session cookie must not be handed to others by a shared cache
         # (CVE-2023-30861); some caches ignore Vary. RFC 9111, section 7.3.
         "SESSION_CACHE_CONTROL": "private",
+        # A session on the server ends some day, however much it is used: a stolen one does not
+        # live for ever (OWASP ASVS 5.0, 7.3.2).
+        "SESSION_LIFETIME": timedelta(days=90),
         # Without a limit one request may fill the disk: forms are spooled there. Views that take
         # more raise request.max_content_length for themselves.
         "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
@@ -92,6 +95,26 @@ ERLEN_DEFAULTS: ImmutableDict[str, t.Any] = ImmutableDict(
         "WTF_FLATTEN_JSON": True,
         # Seconds. A captcha service that does not answer must not hold workers for ever.
         "RECAPTCHA_TIMEOUT": 10,
+        # Whoever knew a visitor's session before the login knows nothing after it, and what another
+        # user has left in it is gone (session fixation, CWE-384).
+        "LOGIN_RENEW_SESSION": True,
+        # The address that a session is used from. Anybody can write X-Forwarded-For; which proxies
+        # to believe is said with werkzeug's ProxyFix.
+        "LOGIN_TRUST_FORWARDED_FOR": False,
+        # Requests that share an application context, as in tests, do not share their user.
+        "LOGIN_USER_PER_REQUEST": True,
+        # A page that does not show the user does not load it.
+        "LOGIN_LAZY_TEMPLATES": True,
+        # Flask-Login's cookie is good for ever, whoever has a copy of it, even after a logout.
+        "REMEMBER_COOKIE_FORMAT": "token",
+        # The folder, relative to the instance folder, where logouts note what they have ended.
+        "REMEMBER_COOKIE_ENDED": "ended-logins",
+        # As those of the session's cookie, above.
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "REMEMBER_COOKIE_SECURE": "auto",
+        # A year, Flask-Login's default, is long for a computer that was given away.
+        "REMEMBER_COOKIE_DURATION": timedelta(days=30),
         # Engines of erlen.db. A connection that the server has closed meanwhile is found out, for
         # one small round trip, and replaced; otherwise a restart of the database fails the first
         # request of each pooled connection. A request that gets no connection gives up before

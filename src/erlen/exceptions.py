@@ -106,9 +106,9 @@ class CookieTooLarge(ValueError):
         return (
             f"The cookie {self.name!r} would take {self.size} bytes, and browsers silently drop"
             f" cookies over {self.limit} bytes.{self._biggest()} Keep large values on the server,"
-            " in a database or a cache, and only their id in the session; or install a session"
-            " interface that stores sessions on the server (app.session_interface). The config"
-            " key MAX_COOKIE_SIZE holds the limit; 0 turns this check off."
+            " in a database or a cache, and only their id in the session; or keep sessions on the"
+            ' server, with SESSION_BACKEND = "auto" or an app.session_interface of your own. The'
+            " config key MAX_COOKIE_SIZE holds the limit; 0 turns this check off."
         )
 
     def _biggest(self) -> str:

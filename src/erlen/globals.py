@@ -16,7 +16,7 @@ from .sessions import SessionMixin
 from .websockets import SyncWebsocket, Websocket
 from .wrappers import Request
 
-_cv_app: ContextVar[AppContext] = local._cv_app
+_cv_app = t.cast("ContextVar[AppContext]", local._cv_app)
 _cv_request: ContextVar[RequestContext] = local._cv_request
 
 if t.TYPE_CHECKING:

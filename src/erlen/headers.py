@@ -7,7 +7,7 @@ import typing as t
 from operator import itemgetter
 from urllib.parse import quote
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.http import parse_date
 from werkzeug.urls import iri_to_uri
 from werkzeug.utils import get_content_type
@@ -199,6 +199,8 @@ class DefaultHeaders:
     """
 
     def __init__(self, source: t.Mapping[str, str]) -> None:
+        # What cannot be edited is the same as long as it is the same object.
+        self.origin = source if isinstance(source, ImmutableDict) else None
         self.source = dict(source)
         self._pairs = list(source.items())
         refuse_bad_headers(Headers(self._pairs))

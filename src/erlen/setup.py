@@ -36,7 +36,7 @@ from .registry import HookList, Registry, handler_registry
 from .routing import BuildError, EnvironAdapter, Map, RoutingException, Rule
 from .routing.environ import decode
 from .scaffold import Scaffold, find_package, setupmethod
-from .sessions import SecureCookieSessionInterface, SessionInterface
+from .sessions import ChosenInterface, SessionInterface
 from .websockets import Websocket
 from .wrappers import KNOWN_HOSTS, Request, Response
 
@@ -129,8 +129,8 @@ class App(Scaffold):
     websocket_class: type[Websocket] = Websocket
     #: The class of responses.
     response_class: type[Response] = Response
-    #: How sessions are opened and saved.
-    session_interface: SessionInterface = SecureCookieSessionInterface()
+    #: How sessions are opened and saved; until it is set, as ``SESSION_BACKEND`` says.
+    session_interface: SessionInterface = t.cast(t.Any, ChosenInterface())
     #: What the configuration starts with.
     default_config: t.Mapping[str, t.Any] = FLASK_DEFAULTS
 
@@ -663,6 +663,11 @@ class App(Scaffold):
             # In debug mode a missing key of a form is most likely a mistake in the program.
             return isinstance(e, BadRequestKeyError) and self.debug
         return bool(trap_bad_request) and isinstance(e, BadRequest)
+
+    def _propagates_exceptions(self) -> bool:
+        """Return whether unhandled exceptions go to the server (``PROPAGATE_EXCEPTIONS``)."""
+        setting: bool | None = self.config["PROPAGATE_EXCEPTIONS"]
+        return self.testing or self.debug if setting is None else setting
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Return whether teardown functions get ``None`` instead of an error.

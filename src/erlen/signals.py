@@ -44,6 +44,10 @@ message_flashed = _signals.signal("message-flashed")
 
 #: A WebSocket's context is active and its handler is about to be called.
 websocket_started = _signals.signal("websocket-started")
+#: A message has come on a WebSocket, and its handler is about to get it. Carries ``message``.
+websocket_received = _signals.signal("websocket-received")
+#: A message was sent on a WebSocket. Carries ``message``.
+websocket_sent = _signals.signal("websocket-sent")
 #: A WebSocket's handler has ended. Carries ``response``: the answer where the handshake was
 #: refused, and ``None`` otherwise.
 websocket_finished = _signals.signal("websocket-finished")

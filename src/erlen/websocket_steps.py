@@ -228,10 +228,7 @@ class WebsocketSteps(App):
         """
         exc_info = sys.exc_info()
         got_websocket_exception.send(self, _async_wrapper=self.ensure_sync, exception=error)
-        propagate = self.config["PROPAGATE_EXCEPTIONS"]
-        if propagate is None:
-            propagate = self.testing or self.debug
-        if propagate:
+        if self._propagates_exceptions():
             raise error
         request: Request = _cv_request.get().request
         self.logger.error("Exception on the WebSocket %r", request.path, exc_info=exc_info)

@@ -10,6 +10,8 @@ from werkzeug.exceptions import BadRequest
 
 from .exceptions import Disconnect
 from .lazy import lazy
+from .local import active_app
+from .signals import websocket_received, websocket_sent
 from .wrappers import Request
 
 if t.TYPE_CHECKING:
@@ -17,6 +19,7 @@ if t.TYPE_CHECKING:
     from types import FrameType
 
     from _typeshed.wsgi import WSGIEnvironment
+    from blinker import NamedSignal
 
 T = t.TypeVar("T")
 
@@ -47,9 +50,9 @@ class _Connection(t.Protocol):
 
     async def accept(self, headers: t.Any = None, subprotocol: str | None = None) -> None: ...
 
-    async def receive(self) -> Message: ...
+    def receive(self) -> Coroutine[t.Any, t.Any, Message]: ...
 
-    async def send(self, data: Message) -> None: ...
+    def send(self, data: Message) -> Coroutine[t.Any, t.Any, None]: ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None: ...
 
@@ -125,8 +128,26 @@ class BaseWebsocket(Request):
         except (ValueError, RecursionError) as error:
             raise BadRequest("A message on the WebSocket was not the JSON it had to be.") from error
 
+    def _receive(self) -> Coroutine[t.Any, t.Any, Message]:
+        step = self._connection.receive()
+        # PERF: nobody listens, as a rule.
+        return self._tell_received(step) if websocket_received.receivers else step
+
+    def _send(self, data: Message) -> Coroutine[t.Any, t.Any, None]:
+        step = self._connection.send(data)
+        return self._tell_sent(step, data) if websocket_sent.receivers else step
+
+    async def _tell_received(self, step: Awaitable[Message]) -> Message:
+        message = await step
+        await _tell(websocket_received, message)
+        return message
+
+    async def _tell_sent(self, step: Awaitable[None], message: Message) -> None:
+        await step
+        await _tell(websocket_sent, message)
+
     async def _receive_kind(self, kind: type[T]) -> T:
-        message: t.Any = await self._connection.receive()
+        message: t.Any = await self._receive()
         if isinstance(message, kind):
             return message
         wanted = "text" if kind is str else "binary data"
@@ -134,7 +155,19 @@ class BaseWebsocket(Request):
         raise Disconnect(1003, f"Only {wanted} is understood here.")
 
     async def _receive_json(self) -> t.Any:
-        return self._read_json(await self._connection.receive())
+        return self._read_json(await self._receive())
+
+
+async def _tell(signal: NamedSignal, message: Message) -> None:
+    """Send a signal about a message to functions and coroutine functions."""
+    await signal.send_async(active_app(), _sync_wrapper=_make_awaitable, message=message)
+
+
+def _make_awaitable(receiver: t.Callable[..., T]) -> t.Callable[..., Coroutine[t.Any, t.Any, T]]:
+    async def call(*args: t.Any, **kwargs: t.Any) -> T:
+        return receiver(*args, **kwargs)
+
+    return call
 
 
 class Websocket(BaseWebsocket):
@@ -162,7 +195,7 @@ class Websocket(BaseWebsocket):
 
         :raises Disconnect: where the client is gone, or the WebSocket closed.
         """
-        return self._do(self._connection.receive())
+        return self._do(self._receive())
 
     def receive_text(self) -> Coroutine[t.Any, t.Any, str]:
         """Wait for the next message, which must be text; other ones close with the code 1003.
@@ -193,7 +226,7 @@ class Websocket(BaseWebsocket):
         :param data: text, or bytes.
         :raises Disconnect: where the client is gone, or the WebSocket closed.
         """
-        return self._do(self._connection.send(data))
+        return self._do(self._send(data))
 
     def send_json(self, *args: t.Any, **kwargs: t.Any) -> Coroutine[t.Any, t.Any, None]:
         """Send JSON as text.
@@ -201,7 +234,7 @@ class Websocket(BaseWebsocket):
         :param args: what to send; the arguments are those of :func:`erlen.json.jsonify`.
         :param kwargs: likewise.
         """
-        return self._do(self._connection.send(_as_json(self, args, kwargs)))
+        return self._do(self._send(_as_json(self, args, kwargs)))
 
     # Request has a method of that name, which lets go of files; RequestContext calls it by class.
     def close(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -219,7 +252,7 @@ class Websocket(BaseWebsocket):
         """Yield the messages until the client is gone, or the WebSocket closed."""
         try:
             while True:
-                yield await self._connection.receive()
+                yield await self._receive()
         except Disconnect:
             pass
 
@@ -275,7 +308,7 @@ class SyncWebsocket(BaseWebsocket):
 
     def receive(self) -> str | bytes:
         """As :meth:`Websocket.receive`."""
-        return self._connection.wait(self._connection.receive())
+        return self._connection.wait(self._receive())
 
     def receive_text(self) -> str:
         """As :meth:`Websocket.receive_text`."""
@@ -291,11 +324,11 @@ class SyncWebsocket(BaseWebsocket):
 
     def send(self, data: str | bytes) -> None:
         """As :meth:`Websocket.send`."""
-        self._connection.wait(self._connection.send(data))
+        self._connection.wait(self._send(data))
 
     def send_json(self, *args: t.Any, **kwargs: t.Any) -> None:
         """As :meth:`Websocket.send_json`."""
-        self._connection.wait(self._connection.send(_as_json(self, args, kwargs)))
+        self._connection.wait(self._send(_as_json(self, args, kwargs)))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """As :meth:`Websocket.close`."""

@@ -33,6 +33,7 @@ from .datastructures import (
     RequestHeaders,
     ResponseHeaders,
     no_values,
+    parse_query,
     parse_values,
 )
 from .formdata import FormParser, read_limited
@@ -54,7 +55,7 @@ from .headers import (
     without_bad_dates,
 )
 from .lazy import lazy
-from .local import _cv_app, active_app
+from .local import _cv_request, active_app, find_app
 from .names import _split_blueprint_path
 from .routing.environ import decode, encode_host
 from .streams import AsyncParts, EncodedParts, encode_text, is_asynchronous
@@ -113,8 +114,10 @@ def _limit(setting: str, doc: str) -> t.Any:
         value: int | None = self.__dict__.get(own)
         if value is not None:
             return value
-        ctx = _cv_app.get(None)
-        value = getattr(RequestBase, name) if ctx is None else ctx.app.config[setting]
+        ctx = _cv_request.get(None)
+        # PERF: without a call where the request itself says which application it is for.
+        app = ctx.app if ctx is not None and ctx.request is self else find_app()
+        value = getattr(RequestBase, name) if app is None else app.config[setting]
         return value
 
     def set_limit(self: Request, value: int | None) -> None:
@@ -136,8 +139,8 @@ class _CurrentJSON:
         return t.cast(str, self._provider().dumps(obj, **kwargs))
 
     def _provider(self) -> t.Any:
-        ctx = _cv_app.get(None)
-        return json if ctx is None else ctx.app.json
+        app = find_app()
+        return json if app is None else app.json
 
 
 class Request(RequestBase):
@@ -172,6 +175,8 @@ class Request(RequestBase):
     _has_plain_forms = True
     #: Whether it leaves the stream of the body alone.
     _has_plain_stream = True
+    #: Whether it leaves the query string alone.
+    _has_plain_query = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -182,6 +187,7 @@ class Request(RequestBase):
             cls.stream is Request.stream
             and cls._get_stream_for_parsing is Request._get_stream_for_parsing
         )
+        cls._has_plain_query = cls.query_string is Request.query_string
 
     def __init__(
         self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False
@@ -234,6 +240,8 @@ class Request(RequestBase):
     def args(self) -> MultiDict[str, str]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The values in the query string."""
         storage: type[MultiDict[str, str]] = self.parameter_storage_class
+        if self._has_plain_query and "query_string" not in self.__dict__:
+            return parse_query(self.environ.get("QUERY_STRING", ""), storage)
         return parse_values(self.query_string, storage)
 
     @lazy
@@ -436,15 +444,16 @@ class Request(RequestBase):
         ):
             # PERF: the same as the parser does, without making one.
             storage: t.Any = self.parameter_storage_class
-            form = parse_values(self._read_form(), storage)
-            self.__dict__.update(form=form, files=no_values(storage))
+            attributes = self.__dict__
+            attributes["form"] = parse_values(self._read_form(), storage)
+            attributes["files"] = no_values(storage)
         else:
             super()._load_form_data()
-        ctx = _cv_app.get(None)
-        if ctx is None or not ctx.app.config["DEBUG"]:
+        app = find_app()
+        if app is None or not app.config["DEBUG"]:
             return
         if self.mimetype != "multipart/form-data" and not self.files:
-            ctx.app._explain_missing_enctype(self)
+            app._explain_missing_enctype(self)
 
     def _read_form(self) -> bytes:
         """Return the body, as a form that is not multipart."""
@@ -514,16 +523,16 @@ class Request(RequestBase):
         try:
             return super().on_json_loading_failed(e)
         except BadRequest as error:
-            ctx = _cv_app.get(None)
-            if ctx is not None and ctx.app.debug:
+            app = find_app()
+            if app is not None and app.debug:
                 raise
             raise BadRequest() from error
 
 
 def _max_cookie_size(response: Response) -> int:
     """Over how many bytes setting a cookie warns: the setting ``MAX_COOKIE_SIZE``."""
-    ctx = _cv_app.get(None)
-    size: int = ResponseBase.max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
+    app = find_app()
+    size: int = ResponseBase.max_cookie_size if app is None else app.config["MAX_COOKIE_SIZE"]
     return size
 
 
@@ -713,15 +722,16 @@ class Response(ResponseBase):
         """
         body, status = self.response, self._status
         if self._is_plain and type(body) is list and self._status_code in _PLAIN_CODES:
-            attributes = self.__dict__
+            checked = self._checked_headers
             if (
-                "headers" not in attributes
-                and len(attributes["_header_list"]) == self._checked_headers
+                checked > 0
+                and len(self._header_list) == checked
+                and "headers" not in self.__dict__
                 and len(body) == 1
                 and type(body[0]) is bytes
             ):
                 # PERF: what the initializer put there, and default headers.
-                headers = attributes["_header_list"]
+                headers: list[tuple[str, str]] | None = self._header_list
             else:
                 headers = self._plain_headers(body)
             if headers is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from contextvars import Context, copy_context
 
 import pytest
 
@@ -182,6 +183,63 @@ def test_nothing_is_made_before_it_is_used(app: Flask) -> None:
     assert "url_adapter" not in vars(app_context)
     made = vars(request_context.request)
     assert not {"args", "headers", "cookies", "form", "stream", "query_string"} & set(made)
+
+
+def test_threads_of_a_request_share_its_application_context(app: Flask) -> None:
+    """Threads that see the request's variables come to the same g, whoever asks first."""
+    found: list[int] = []
+
+    @app.get("/")
+    def index() -> str:
+        begin = threading.Barrier(8)
+
+        def look() -> None:
+            begin.wait(30)
+            found.append(id(g._get_current_object()))
+
+        threads = [threading.Thread(target=copy_context().run, args=(look,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found.append(id(_cv_app.get().g))
+        return "ok"
+
+    app.test_client().get("/")
+    assert len(found) == 9
+    assert len(set(found)) == 1
+
+
+def test_contexts_of_a_request_may_be_pushed_again(app: Flask) -> None:
+    """Within the request it tears nothing down; that happens once, at the request's end."""
+    log: list[str] = []
+    app.teardown_request(lambda exc: log.append(f"request {g.value}"))
+    app.teardown_appcontext(lambda exc: log.append(f"app {g.value}"))
+
+    @app.get("/")
+    def index() -> str:
+        g.value = 1
+        with _cv_app.get(), _cv_request.get():
+            g.value += 1
+        log.append(f"view {g.value}")
+        return "ok"
+
+    app.test_client().get("/")
+    assert log == ["view 2", "request 2", "app 2"]
+
+
+def test_what_a_request_left_running_still_sees_its_g(app: Flask) -> None:
+    """Code that goes on in the request's context variables finds what the request put there."""
+    left: list[Context] = []
+
+    @app.get("/")
+    def index() -> str:
+        g.value = "kept"
+        left.append(copy_context())
+        return "ok"
+
+    app.test_client().get("/")
+    assert left[0].run(lambda: (g.value, current_app.name)) == ("kept", app.name)
 
 
 def test_the_session_is_opened_once(app: Flask) -> None:

@@ -8,7 +8,15 @@ import typing as t
 import pytest
 from werkzeug.test import create_environ
 
-from erlen import Flask, Response, g, has_request_context, request, stream_with_context
+from erlen import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    has_request_context,
+    request,
+    stream_with_context,
+)
 from erlen.globals import _cv_app, _cv_request
 
 if t.TYPE_CHECKING:
@@ -171,3 +179,31 @@ def test_a_stream_that_pushes_contexts_of_its_own(app: Flask) -> None:
         return stream_with_context(generate())
 
     assert app.test_client().get("/outer").text == "/outer/inner/inner/outer"
+
+
+def test_a_stream_keeps_the_application_context_around_it(app: Flask) -> None:
+    """A stream made inside another application context runs in that one, to its end."""
+    other = Flask("other")
+    ended: list[str] = []
+    other.teardown_appcontext(lambda exc: ended.append(g.value))
+
+    @app.get("/nested")
+    def nested() -> Response:
+        g.value = "outer"
+        with other.app_context():
+            g.value = "inner"
+
+            @stream_with_context
+            def generate() -> Iterator[str]:
+                yield f"{current_app.name} {g.value};"
+                with app.app_context():
+                    yield f"{current_app.name} {request.path};"
+                yield f"{current_app.name} {g.value}"
+
+            return Response(generate())
+
+    body = start(app, "/nested")
+    assert b"".join(body) == f"other inner;{app.name} /nested;other inner".encode()
+    body.close()
+    assert ended == ["inner"]
+    assert _cv_app.get(None) is None

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 import sqlalchemy as sa
 
-from erlen import Erlen, abort, stream_with_context
+from erlen import Erlen, abort, stream_with_context, sync_websocket, websocket
 
 from .shop import Book, db, make_url, open_shop
 
@@ -93,6 +93,24 @@ def add_views(app: Erlen) -> None:
                 yield str(read())
 
         return app.response_class(stream_with_context(parts()))
+
+    @app.websocket("/socket")
+    async def socket() -> None:
+        await websocket.accept()
+        while True:
+            asked = await websocket.receive()
+            await db.async_session.scalars(db.select(Book))
+            await websocket.send(str(read()))
+            if asked == "fail":
+                raise ValueError(asked)
+
+    @app.websocket("/socket/sync")
+    def synchronous_socket() -> None:
+        for _ in range(3):
+            asked = sync_websocket.receive()
+            sync_websocket.send(str(read()))
+            if asked == "interrupt":
+                raise Interrupt(asked)
 
 
 PATHS = (
@@ -216,6 +234,69 @@ def test_under_asgi(app: Erlen) -> None:
 
     assert asyncio.run(main()) == 0
     assert count_checked_out(app) == 0
+
+
+async def converse(app: Erlen, path: str, messages: list[str]) -> None:
+    """Open a WebSocket as an ASGI server does, send messages, then go away."""
+    incoming = [
+        {"type": "websocket.connect"},
+        *({"type": "websocket.receive", "text": text} for text in messages),
+        {"type": "websocket.disconnect", "code": 1006},
+    ]
+
+    async def receive() -> t.Any:
+        await asyncio.sleep(0)
+        return incoming.pop(0) if len(incoming) > 1 else incoming[0]
+
+    async def send(message: t.Any) -> None:
+        await asyncio.sleep(0)
+
+    scope: t.Any = {
+        "type": "websocket",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 5),
+        "server": ("localhost", 80),
+        "subprotocols": [],
+    }
+    with contextlib.suppress(Exception, Interrupt):
+        await app(scope, receive, send)
+
+
+def test_websockets(app: Erlen) -> None:
+    """WebSockets end in all ways: at their end, by errors, left, cancelled."""
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    chance = random.Random(11)
+    kinds = [[], ["a"], ["a", "b", "c", "d"], ["a", "fail", "b"], ["interrupt", "a"]]
+
+    async def one() -> None:
+        path = chance.choice(("/socket", "/socket/sync"))
+        task = asyncio.ensure_future(converse(app, path, chance.choice(kinds)))
+        if chance.random() < 0.3:
+            await asyncio.sleep(chance.random() / 50)
+            task.cancel()
+        await asyncio.wait([task])
+
+    async def main() -> int:
+        with app.app_context():
+            pool: t.Any = db.async_engine.sync_engine.pool
+        for _ in range(4):
+            await asyncio.gather(*(one() for _ in range(10)))
+        for _ in range(500):
+            if not pool.checkedout():
+                break
+            await asyncio.sleep(0.01)
+        return int(pool.checkedout())
+
+    assert asyncio.run(main()) == 0
+    assert count_checked_out(app) == 0
+    assert not t.cast(t.Any, db.session).registry.registry
 
 
 def test_no_session_without_a_query(sqlite_shop: Erlen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import typing as t
@@ -266,3 +267,19 @@ def test_messages(tmp_path: Path) -> None:
             made.session.execute(made.metadatas["nowhere"].tables["a"].insert())
     with pytest.raises(RuntimeError, match="Working outside of application context"):
         made.engine
+
+
+def test_an_application_that_is_let_go_closes_its_connections(tmp_path: Path) -> None:
+    """The pools of its engines do not outlive it."""
+    made = SQLAlchemy()
+    app = Erlen("gone", instance_path=str(tmp_path))
+    app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///gone.db"
+    made.init_app(app)
+    closed: list[object] = []
+    with app.app_context():
+        sa.event.listen(made.engine, "close", lambda connection, record: closed.append(connection))
+        made.session.execute(sa.text("SELECT 1"))
+    assert not closed
+    del app
+    gc.collect()
+    assert len(closed) == 1

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from shelf import create_app
+from shelf.accounts import make_account
 from shelf.db import db
 from tests import services
 
@@ -18,6 +19,7 @@ if t.TYPE_CHECKING:
     from erlen.testing import FlaskClient
 
 READERS = 12
+PASSWORD = "a password for tests"
 BOOK = {"title": "Nowhere", "author": "N. N.", "year": 1901, "language": "en", "copies": 1}
 
 
@@ -30,12 +32,18 @@ def library(
         {
             "TESTING": True,
             "SECRET_KEY": "for tests",
+            "MAIL_BACKEND": "memory",
+            "PASSWORD_ARGON2_MEMORY_COST": 8,
+            "PASSWORD_ARGON2_TIME_COST": 1,
             "DATABASE": _make_database(request.param, tmp_path_factory.mktemp("shelf")),
         }
     )
     for command in ("init-db", "seed"):
         result = app.test_cli_runner().invoke(args=[command])
         assert result.exit_code == 0, result.output
+    with app.app_context():
+        make_account("alma@shelf.example", "Alma", PASSWORD, ("librarian", "reader"))
+        make_account("grace@shelf.example", "Grace", PASSWORD)
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -49,10 +57,18 @@ def _make_database(kind: str, folder: Path) -> str:
     return str(folder / "shelf.db")
 
 
+def log_in(library: Erlen, name: str) -> FlaskClient:
+    """Return a client of the library whose user has logged in."""
+    client = library.test_client()
+    form = {"email": f"{name}@shelf.example", "password": PASSWORD}
+    assert client.post("/account/login", data=form).status_code == 303
+    return client
+
+
 @pytest.fixture
 def visitor(library: Erlen) -> FlaskClient:
-    """A client of the library."""
-    return library.test_client()
+    """A librarian's client of the library."""
+    return log_in(library, "alma")
 
 
 def test_seeding_twice_adds_nothing(library: Erlen) -> None:
@@ -95,7 +111,7 @@ def test_the_last_copy_goes_to_one_reader(library: Erlen, visitor: FlaskClient) 
 
     def borrow(number: int) -> int:
         loan = {"book": book["id"], "reader": f"Reader {number}"}
-        return library.test_client().post("/api/loans", json=loan).status_code
+        return log_in(library, "alma").post("/api/loans", json=loan).status_code
 
     with ThreadPoolExecutor(READERS) as pool:
         answers = sorted(pool.map(borrow, range(READERS)))
@@ -106,8 +122,7 @@ def test_the_last_copy_goes_to_one_reader(library: Erlen, visitor: FlaskClient) 
 
 def test_a_reader_borrows_and_returns(library: Erlen) -> None:
     """A reader in a browser takes a book, takes it no second time, and brings it back."""
-    reader = library.test_client()
-    reader.post("/reader", data={"name": "Grace"})
+    reader = log_in(library, "grace")
     page = reader.post("/books/3/borrow", follow_redirects=True).text
     assert "is yours until" in page
     page = reader.post("/books/3/borrow", follow_redirects=True).text

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from tests.servers.conftest import require
-from tests.servers.process import Server, gunicorn, wait_for
+from tests.servers.kinds import gunicorn
+from tests.servers.process import Server, wait_for
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

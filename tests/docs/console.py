@@ -22,7 +22,8 @@ LEFT_OUT = re.compile(
 
 #: Commands that go on until they are stopped.
 SERVES = re.compile(
-    r"(erlen|flask)( --app \w+)? run\b|(gunicorn|granian|hypercorn|uvicorn) "
+    r"(erlen|flask)( --app \w+)? (run\b|serve\b(?!.* --(show|print)))"
+    r"|(gunicorn|granian|hypercorn|uvicorn|uwsgi) "
     r"|.* erlen.compat (run|serve) "
 )
 
@@ -101,6 +102,7 @@ class Console:
         self._stop()
         self.port = find_free_port()
         self.environ["FLASK_RUN_PORT"] = str(self.port)
+        self.environ["ERLEN_SERVE_BIND"] = f"127.0.0.1:{self.port}"
         if command.startswith(("gunicorn", "hypercorn")) and "127.0.0.1" not in command:
             command += f" --bind 127.0.0.1:{self.port}"
         if command.startswith(("granian", "uvicorn")):
@@ -117,9 +119,15 @@ class Console:
                 start_new_session=True,
             )
         self._wait_for_server(command)
-        printed = (self.folder / "server.log").read_text()
         for shown in self._with_port(expected).splitlines():
-            assert shown in printed, f"$ {command}\nexpected: {shown}\ngot:\n{printed}"
+            self._wait_for_line(command, shown)
+
+    def _wait_for_line(self, command: str, shown: str) -> None:
+        # One worker may answer before all have said that they are ready.
+        end = time.monotonic() + SECONDS_TO_START
+        while shown not in (printed := (self.folder / "server.log").read_text()):
+            assert time.monotonic() < end, f"$ {command}\nexpected: {shown}\ngot:\n{printed}"
+            time.sleep(0.05)
 
     def _wait_for_server(self, command: str) -> None:
         assert self._server is not None

@@ -6,7 +6,7 @@ import asyncio
 import types
 import typing as t
 import warnings
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import sqlalchemy as sa
 from sqlalchemy import event, orm
@@ -155,7 +155,11 @@ class SQLAlchemy(Toolbox):
         """Make the engines of an application, in place of those that it may have."""
         app.config.setdefault("SQLALCHEMY_RECORD_QUERIES", False)
         binds = engines.read_options(app, self._engine_options)
-        made = self._app_engines.setdefault(app, {})
+        made = self._app_engines.get(app)
+        if made is None:
+            made = self._app_engines[app] = {}
+            # An application that is let go takes its connections along.
+            finalize(app, _dispose_all, made).atexit = False
         for engine in made.values():
             self._dispose(engine)
         made.clear()
@@ -527,6 +531,8 @@ class SQLAlchemy(Toolbox):
             keys = [bind_key]
         else:
             keys = bind_key
+        # Sessions that are kept in the database add their table when they are first asked for.
+        _ = _get_app().session_interface
         found = self.engines
         for key in keys:
             if key not in found:
@@ -605,3 +611,9 @@ class SQLAlchemy(Toolbox):
 def _get_declarative(model_class: type[t.Any]) -> list[type[t.Any]]:
     """Return the declarative bases of SQLAlchemy 2 that a class derives from directly."""
     return [parent for parent in model_class.__bases__ if issubclass(parent, _DECLARATIVE)]
+
+
+def _dispose_all(made: dict[str | None, Engine]) -> None:
+    """Close the connections in the pools of engines."""
+    for engine in made.values():
+        engine.dispose()

@@ -7,49 +7,14 @@ again (CWE-601, OWASP "Unvalidated Redirects and Forwards").
 
 from __future__ import annotations
 
-import re
 import typing as t
-from urllib.parse import urlsplit
 
-from erlen import redirect, request
+from erlen import is_safe_target, redirect, request
 
 if t.TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 __all__ = ["find_next", "is_safe_target", "redirect_to_next"]
-
-#: The most characters of an address to go on to.
-MAX_LENGTH = 2000
-
-# Browsers drop tabs and line breaks wherever they stand, and take a backslash for a slash
-# (https://url.spec.whatwg.org/#url-parsing).
-_misread = re.compile(r"[\x00-\x20\x7f\\\u0080-\u00a0\u2028\u2029\ud800-\udfff]")
-
-
-def is_safe_target(target: str | None) -> bool:
-    """Say whether an address surely is one of this site: an absolute path, or this origin's.
-
-    :param target: the address, for example from the query of the request.
-
-    .. code-block:: python
-
-        is_safe_target("/orders?page=2")  # True
-        is_safe_target("//evil.example/")  # False
-    """
-    if not target or len(target) > MAX_LENGTH or _misread.search(target):
-        return False
-    if target.startswith("/"):
-        return not target.startswith("//")
-    try:
-        parts = urlsplit(target)
-    except ValueError:
-        return False
-    own = (request.scheme, request.host.lower())
-    # Without "://" browsers may take what follows for a path or for a host ("http:evil.example").
-    return target.lower().startswith(("http://", "https://")) and own == (
-        parts.scheme,
-        parts.netloc.lower(),
-    )
 
 
 def find_next(name: str = "next") -> str | None:

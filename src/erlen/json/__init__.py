@@ -9,7 +9,7 @@ from __future__ import annotations
 import json as _json
 import typing as t
 
-from erlen.local import _cv_app, active_app
+from erlen.local import active_app, find_app
 
 from .provider import _default
 
@@ -25,9 +25,9 @@ def dumps(obj: t.Any, **kwargs: t.Any) -> str:
     :param obj: the data.
     :param kwargs: passed to the provider's ``dumps``, or to :func:`json.dumps`.
     """
-    ctx = _cv_app.get(None)
-    if ctx is not None:
-        text: str = ctx.app.json.dumps(obj, **kwargs)
+    app = find_app()
+    if app is not None:
+        text: str = app.json.dumps(obj, **kwargs)
         return text
     kwargs.setdefault("default", _default)
     return _json.dumps(obj, **kwargs)
@@ -40,9 +40,9 @@ def dump(obj: t.Any, fp: t.IO[str], **kwargs: t.Any) -> None:
     :param fp: a file open for writing text, which should be encoded as UTF-8.
     :param kwargs: passed to the provider's ``dump``, or to :func:`json.dump`.
     """
-    ctx = _cv_app.get(None)
-    if ctx is not None:
-        ctx.app.json.dump(obj, fp, **kwargs)
+    app = find_app()
+    if app is not None:
+        app.json.dump(obj, fp, **kwargs)
         return
     kwargs.setdefault("default", _default)
     _json.dump(obj, fp, **kwargs)
@@ -55,9 +55,9 @@ def loads(s: str | bytes, **kwargs: t.Any) -> t.Any:
     :param kwargs: passed to the provider's ``loads``, or to :func:`json.loads`.
     :raises ValueError: if it is not JSON.
     """
-    ctx = _cv_app.get(None)
-    if ctx is not None:
-        return ctx.app.json.loads(s, **kwargs)
+    app = find_app()
+    if app is not None:
+        return app.json.loads(s, **kwargs)
     return _json.loads(s, **kwargs)
 
 
@@ -68,9 +68,9 @@ def load(fp: t.IO[t.AnyStr], **kwargs: t.Any) -> t.Any:
     :param kwargs: passed to the provider's ``load``, or to :func:`json.load`.
     :raises ValueError: if it is not JSON.
     """
-    ctx = _cv_app.get(None)
-    if ctx is not None:
-        return ctx.app.json.load(fp, **kwargs)
+    app = find_app()
+    if app is not None:
+        return app.json.load(fp, **kwargs)
     return _json.load(fp, **kwargs)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from alembic.util import CommandError
 
+from ..exceptions import ConfigError
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -34,6 +36,7 @@ def import_models(app: Application) -> list[str]:
     :returns: the names of the modules that were imported.
     :raises CommandError: when one cannot be imported.
     """
+    _add_session_table(app)
     wanted = app.config.get("MIGRATE_MODELS")
     if wanted is False:
         return []
@@ -51,6 +54,15 @@ def import_models(app: Application) -> list[str]:
             ) from error
         found.append(name)
     return found
+
+
+def _add_session_table(app: Application) -> None:
+    """Have the table of sessions among the models, where they are kept in the database."""
+    try:
+        # The interface adds it when it is made, which is when it is first asked for.
+        _ = app.session_interface
+    except ConfigError as error:
+        raise CommandError(str(error)) from error
 
 
 def _find_modules(app: Application) -> Iterator[str]:
