@@ -12,8 +12,12 @@ from benchmarks import frameworks, protocols, report
 from benchmarks.applications.with_flask import VARIANTS
 from benchmarks.databases import GOAL, measure_databases
 from benchmarks.forms import measure_forms
+from benchmarks.logins import GOALS as LOGIN_GOALS
+from benchmarks.logins import measure_logins
 from benchmarks.matching import SIZES, build_routers, measure_matching
 from benchmarks.requests import ASKING, VARIED, measure_variants, measure_workload
+from benchmarks.sessions import goals as session_goals
+from benchmarks.sessions import measure_sessions
 from benchmarks.startup import measure_startup
 from benchmarks.timing import FULL, QUICK
 from benchmarks.workloads import WORKLOADS
@@ -25,7 +29,7 @@ if t.TYPE_CHECKING:
     from benchmarks.timing import Cost, Effort
     from benchmarks.workloads import Workload
 
-SECTIONS = ("variants", "matching", "forms", "db", "startup", "asgi", "fibers")
+SECTIONS = ("variants", "matching", "forms", "sessions", "login", "db", "startup", "asgi", "fibers")
 NOISE = 0.15
 
 
@@ -61,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run_matching(run)
     if "forms" in wanted:
         _run_forms(run)
+    if "sessions" in wanted:
+        _run_sessions(run)
+    if "login" in wanted:
+        _run_logins(run)
     if "db" in wanted:
         _run_databases(run)
     if "startup" in wanted:
@@ -160,6 +168,24 @@ def _run_forms(run: Run) -> None:
     columns = [name for name in run.columns if any(name in costs for costs in rows.values())]
     _show(report.both("µs per form, beside Flask-WTF", columns, _best(rows)))
     run.found["forms"] = rows
+
+
+def _run_sessions(run: Run) -> None:
+    report.progress("sessions on the server")
+    rows = measure_sessions(run.frameworks, run.effort)
+    columns = [name for name in run.columns if any(name in costs for costs in rows.values())]
+    title = "µs that a session on the server adds to a request, beside Flask-Session"
+    _show(report.both(title, columns, _best(rows), session_goals(rows)))
+    run.found["sessions"] = rows
+
+
+def _run_logins(run: Run) -> None:
+    report.progress("logins")
+    rows = measure_logins(run.frameworks, run.effort)
+    columns = [name for name in run.columns if any(name in costs for costs in rows.values())]
+    title = "µs added to a request, beside Flask-Login"
+    _show(report.both(title, columns, _best(rows), LOGIN_GOALS))
+    run.found["logins"] = rows
 
 
 def _run_databases(run: Run) -> None:

@@ -15,13 +15,28 @@ from erlen.testing import FlaskClient
 sys.path.insert(0, str(Path(__file__).parent))
 
 from shelf import create_app
+from shelf.accounts import make_account
 from shelf.db import db as database
+
+PASSWORD = "a password for tests"
+
+#: Hashes that take no time, and mail that goes nowhere.
+CHEAP = {
+    "PASSWORD_ARGON2_MEMORY_COST": 8,
+    "PASSWORD_ARGON2_TIME_COST": 1,
+    "MAIL_BACKEND": "memory",
+}
 
 
 def make_app(path: Path, **config: object) -> Erlen:
     """Return the application with its database at ``path``."""
-    settings = {"TESTING": True, "SECRET_KEY": "for tests", "DATABASE": str(path)}
-    return create_app({**settings, "COVERS": str(path.parent / "covers"), **config})
+    settings = {"TESTING": True, "SECRET_KEY": "for tests", "DATABASE": str(path), **CHEAP}
+    folders = {
+        "COVERS": str(path.parent / "covers"),
+        "DEMO_PASSWORDS": str(path.parent / "demo_passwords.json"),
+        "REMEMBER_COOKIE_ENDED": str(path.parent / "ended-logins"),
+    }
+    return create_app({**settings, **folders, **config})
 
 
 def close(app: Erlen) -> None:
@@ -38,6 +53,10 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in ("init-db", "seed"):
         result = app.test_cli_runner().invoke(args=[command])
         assert result.exit_code == 0, result.output
+    with app.app_context():
+        for name in ("Ada", "Ben"):
+            make_account(f"{name}@shelf.example", name, PASSWORD)
+        make_account("Alma@shelf.example", "Alma", PASSWORD, ("librarian", "reader"))
     # The last connection that closes moves what is in the log into the file.
     close(app)
     return path
@@ -45,7 +64,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def app(stock: Path, tmp_path: Path) -> Iterator[Erlen]:
-    """The library with all its books, and nobody in it."""
+    """The library with all its books, two readers and a librarian, and nobody in it."""
     path = tmp_path / "shelf.db"
     shutil.copy(stock, path)
     app = make_app(path)
@@ -53,12 +72,30 @@ def app(stock: Path, tmp_path: Path) -> Iterator[Erlen]:
     close(app)
 
 
+def log_in(app: Erlen, name: str) -> FlaskClient:
+    """Return the browser of somebody who has just logged in."""
+    client = app.test_client()
+    form = {"email": f"{name}@shelf.example", "password": PASSWORD}
+    assert client.post("/account/login", data=form).status_code == 303
+    return client
+
+
 @pytest.fixture
 def ada(app: Erlen) -> FlaskClient:
-    """The browser of somebody who has given a name."""
-    client = app.test_client()
-    client.post("/reader", data={"name": "Ada"})
-    return client
+    """The browser of a reader."""
+    return log_in(app, "Ada")
+
+
+@pytest.fixture
+def ben(app: Erlen) -> FlaskClient:
+    """The browser of another reader."""
+    return log_in(app, "Ben")
+
+
+@pytest.fixture
+def alma(app: Erlen) -> FlaskClient:
+    """The browser of a librarian."""
+    return log_in(app, "Alma")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from erlen import Erlen, Response
 
-from . import commands, covers, db, web
+from . import accounts, commands, covers, db, web
 
 # Nothing but our own style sheet and pictures: no script runs here, whoever wrote a title. (On one
 # page, our own: web/activity.py.)
@@ -31,11 +31,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Erlen:
     app.config.from_mapping(
         DATABASE=os.environ.get("DATABASE_URL") or str(Path(app.instance_path) / "shelf.db"),
         COVERS=str(Path(app.instance_path) / "covers"),
+        DEMO_PASSWORDS=str(Path(app.instance_path) / "demo_passwords.json"),
         LOAN_DAYS=21,
         ACTIVITY_SECONDS=60,
         CONTENT_POLICY=CONTENT_POLICY,
         MAX_CONTENT_LENGTH=64 * 1024,
-        PERMANENT_SESSION_LIFETIME=timedelta(days=180),
+        SESSION_BACKEND="database",
+        REMEMBER_COOKIE_DURATION=timedelta(days=180),
+        ACCOUNTS_NAME="Shelf",
         WTF_CSRF_ENABLED=False,  # web/origin.py guards every view
     )
     app.config.from_prefixed_env("SHELF")
@@ -43,7 +46,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> Erlen:
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = keep_secret(Path(app.instance_path) / "secret_key")
 
+    if not app.config.get("MAIL_BACKEND") and not app.config.get("MAIL_SERVER"):
+        # Whoever tries the library out reads mail where the server writes.
+        app.config["MAIL_BACKEND"] = "console"
+
     db.init_app(app)
+    accounts.init_app(app)
     covers.init_app(app)
     commands.init_app(app)
     web.init_app(app)

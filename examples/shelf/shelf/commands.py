@@ -1,16 +1,18 @@
-"""Commands that set the library up: ``init-db`` upgrades the tables, ``seed`` brings the books."""
+"""Commands that set the library up: its tables, its books, and who may do what."""
 
 import csv
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from erlen import Erlen, current_app
 from erlen.cli import with_appcontext
 
+from .accounts import make_demo_accounts, promote
 from .books import BookData, add_books
 from .db import check_ready, create_tables
-from .exceptions import NotReady
+from .exceptions import NotReady, Refused
 
 
 @click.command("init-db")
@@ -31,6 +33,33 @@ def seed() -> None:
     except NotReady as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Books added: {added}. Already there: {len(books) - added}.")
+
+
+@click.command("demo-accounts")
+@with_appcontext
+def demo_accounts() -> None:
+    """Make a librarian and a reader to try the library with, and show their passwords."""
+    path = Path(current_app.config["DEMO_PASSWORDS"])
+    try:
+        check_ready()
+        found = make_demo_accounts(path)
+    except NotReady as error:
+        raise click.ClickException(str(error)) from None
+    for email, password in found.items():
+        click.echo(f"Log in as {email} with {password or 'the password that you gave it'}")
+
+
+@click.command("make-librarian")
+@click.argument("email")
+@with_appcontext
+def make_librarian(email: str) -> None:
+    """Make a librarian of whoever has an account with the address EMAIL."""
+    try:
+        check_ready()
+        account = promote(email)
+    except (NotReady, Refused) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{account.name} is a librarian now.")
 
 
 def read_catalogue() -> Iterator[BookData]:
@@ -54,3 +83,5 @@ def init_app(app: Erlen) -> None:
     """Add the commands to the command line of ``app``."""
     app.cli.add_command(init_db)
     app.cli.add_command(seed)
+    app.cli.add_command(demo_accounts)
+    app.cli.add_command(make_librarian)

@@ -9,10 +9,13 @@ from sqlalchemy.dialects import mysql, postgresql
 from erlen import Erlen, current_app, has_request_context, request
 from erlen.db import Model, SQLAlchemy
 from erlen.migrate import Migrate, upgrade
+from erlen.serversessions.database import session_table
 
 from .exceptions import NotReady
 
 db = SQLAlchemy(model_class=Model)
+# Sessions are kept here too, and migrations are to know of their table.
+session_table(db.metadata)
 migrate = Migrate(db=db, directory=Path(__file__).parent / "migrations")
 
 LARGEST_ID = 2**31 - 1  # what an INTEGER holds, in the smallest of the databases
@@ -55,7 +58,7 @@ def check_ready() -> None:
     """Raise ``NotReady`` as long as there are no tables."""
     if "shelf.ready" in current_app.extensions or request_is_static():
         return
-    if not sa.inspect(db.engine).has_table("loans"):
+    if not sa.inspect(db.engine).has_table("accounts"):
         raise NotReady("The database is not set up yet. Run the commands init-db and seed.")
     current_app.extensions["shelf.ready"] = True
 

@@ -1,10 +1,11 @@
-"""The tables."""
+"""The tables, besides those that sessions and attempts to log in are kept in."""
 
 from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
+from erlen.accounts import AccountMixin
 from erlen.db import Model
 
 from .db import key
@@ -14,13 +15,29 @@ AUTHOR_SEPARATOR = "; "
 
 
 class Reader(Model):
-    """Somebody who borrows books."""
+    """Somebody who borrows books, with an account or without."""
 
     __tablename__ = "readers"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(60))
     name_key: Mapped[str] = mapped_column(key(200), unique=True)
+
+
+class Account(AccountMixin, Model):
+    """What somebody logs in with."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: What to call them.
+    name: Mapped[str] = mapped_column(sa.String(60))
+    #: Under which name they borrow; from the first loan on.
+    reader_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("readers.id", ondelete="RESTRICT"), unique=True
+    )
+
+    reader: Mapped[Reader | None] = relationship(lazy="joined")
 
 
 class Loan(Model):

@@ -102,9 +102,9 @@ def test_years_in_the_wrong_order_are_explained(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_BOOKS + WRONG_TYPES)
-def test_a_bad_book_is_refused_by_the_api(client: FlaskClient, name: str, value: Any) -> None:
+def test_a_bad_book_is_refused_by_the_api(alma: FlaskClient, name: str, value: Any) -> None:
     for method, address in (("POST", "/api/books"), ("PUT", "/api/books/1")):
-        response = client.open(address, method=method, json={**BOOK, name: value})
+        response = alma.open(address, method=method, json={**BOOK, name: value})
         assert response.status_code == 400
         assert list(response.get_json()["errors"]) == [name]
 
@@ -112,13 +112,13 @@ def test_a_bad_book_is_refused_by_the_api(client: FlaskClient, name: str, value:
 @pytest.mark.parametrize("address", ["/books/new", "/books/1/edit"])
 @pytest.mark.parametrize(("name", "value"), BAD_BOOKS)
 def test_a_bad_book_form_keeps_what_was_typed(
-    client: FlaskClient, address: str, name: str, value: Any
+    alma: FlaskClient, address: str, name: str, value: Any
 ) -> None:
     typed = {**BOOK, "english_title": "What I typed", name: "" if value is None else value}
     # The form has a row for each author.
     typed["authors-0"] = typed.pop("author")
     name = "authors-0" if name == "author" else name
-    response = client.post(address, data=typed)
+    response = alma.post(address, data=typed)
     assert response.status_code == 400
     assert f'id="{name}-error"' in response.text
     assert 'aria-invalid="true"' in response.text
@@ -130,14 +130,14 @@ def test_a_bad_book_form_keeps_what_was_typed(
     "body",
     [b"", b"{", b"\xff\xfe", b"[" * 60_000, b'{"a":' * 10_000, b"9" * 60_000, b"null", b"[1]"],
 )
-def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: bytes) -> None:
-    response = client.post("/api/books", data=body, content_type="application/json")
+def test_a_body_that_is_no_object_is_refused(alma: FlaskClient, body: bytes) -> None:
+    response = alma.post("/api/books", data=body, content_type="application/json")
     assert response.status_code == 400
     assert response.mimetype == "application/problem+json"
 
 
-def test_json_must_be_called_json(client: FlaskClient) -> None:
-    assert client.post("/api/books", data="{}", content_type="text/plain").status_code == 415
+def test_json_must_be_called_json(alma: FlaskClient) -> None:
+    assert alma.post("/api/books", data="{}", content_type="text/plain").status_code == 415
 
 
 @pytest.mark.parametrize(
@@ -149,45 +149,44 @@ def test_json_must_be_called_json(client: FlaskClient) -> None:
         ({"book": 2**63 - 1, "reader": "Ada"}, "book"),
         ({"book": HUGE, "reader": "Ada"}, "book"),
         ({"book": "1", "reader": "Ada"}, "book"),
-        ({"book": 1}, "reader"),
         ({"book": 1, "reader": "x" * 61}, "reader"),
         ({"book": 1, "reader": "a\0"}, "reader"),
-        ({"book": 1, "reader": None}, "reader"),
         ({"book": 1, "reader": "Ada", "days": 9}, "days"),
     ],
 )
-def test_a_bad_loan_is_refused(client: FlaskClient, loan: dict[str, Any], field: str) -> None:
-    response = client.post("/api/loans", json=loan)
+def test_a_bad_loan_is_refused(alma: FlaskClient, loan: dict[str, Any], field: str) -> None:
+    response = alma.post("/api/loans", json=loan)
     assert response.status_code == 400
     assert list(response.get_json()["errors"]) == [field]
 
 
 @pytest.mark.parametrize("query", ["state=x", "reader=nobody", "reader=a%00", "page=0"])
-def test_a_bad_question_for_loans_names_the_field(client: FlaskClient, query: str) -> None:
-    response = client.get(f"/api/loans?{query}")
+def test_a_bad_question_for_loans_names_the_field(alma: FlaskClient, query: str) -> None:
+    response = alma.get(f"/api/loans?{query}")
     assert response.status_code == 400
     assert list(response.get_json()["errors"]) == [query.partition("=")[0]]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\0b", "\u200b", "-"])
 def test_a_bad_name_is_kept_and_explained(client: FlaskClient, name: str) -> None:
-    response = client.post("/reader", data={"name": name, "next": "/loans"})
-    assert response.status_code == 400
+    form = {"name": name, "email": "cid@shelf.example", "password": "p" * 8, "repeat": "p" * 8}
+    response = client.post("/account/register", data=form)
+    assert response.status_code == 422
     assert 'id="name-error"' in response.text
-    assert 'name="next" value="/loans"' in response.text
+    assert 'value="cid@shelf.example"' in response.text
 
 
 @pytest.mark.parametrize("number", ["0", "999999", str(2**63), str(HUGE), "-1", "x", "1e3", "٣"])
-def test_an_unknown_number_is_not_found(ada: FlaskClient, number: str) -> None:
-    assert ada.get(f"/books/{number}").status_code == 404
-    assert ada.get(f"/books/{number}/edit").status_code == 404
-    assert ada.post(f"/books/{number}/borrow").status_code == 404
-    assert ada.post(f"/loans/{number}/return").status_code == 404
+def test_an_unknown_number_is_not_found(alma: FlaskClient, number: str) -> None:
+    assert alma.get(f"/books/{number}").status_code == 404
+    assert alma.get(f"/books/{number}/edit").status_code == 404
+    assert alma.post(f"/books/{number}/borrow").status_code == 404
+    assert alma.post(f"/loans/{number}/return").status_code == 404
     for address in (f"/api/books/{number}", f"/api/loans/{number}"):
-        response = ada.get(address)
+        response = alma.get(address)
         assert (response.status_code, response.get_json()["status"]) == (404, 404)
-        assert ada.delete(address).status_code == 404
-    assert ada.put(f"/api/books/{number}", json=BOOK).status_code == 404
+        assert alma.delete(address).status_code == 404
+    assert alma.put(f"/api/books/{number}", json=BOOK).status_code == 404
 
 
 anything = st.one_of(
@@ -202,9 +201,9 @@ within_reason = settings(
 
 @within_reason
 @given(fields=st.dictionaries(st.sampled_from([*BOOK, "born", "x"]), anything))
-def test_no_object_makes_the_api_fail(client: FlaskClient, fields: dict[str, Any]) -> None:
-    assert client.post("/api/books", json={**BOOK, **fields}).status_code < 500
-    assert client.post("/api/loans", json=fields).status_code < 500
+def test_no_object_makes_the_api_fail(alma: FlaskClient, fields: dict[str, Any]) -> None:
+    assert alma.post("/api/books", json={**BOOK, **fields}).status_code < 500
+    assert alma.post("/api/loans", json=fields).status_code < 500
 
 
 @within_reason
@@ -214,18 +213,18 @@ def test_no_object_makes_the_api_fail(client: FlaskClient, fields: dict[str, Any
         st.text(st.characters(exclude_categories=["Cs"])),
     )
 )
-def test_no_query_makes_a_page_fail(client: FlaskClient, query: dict[str, str]) -> None:
-    for address in ("/", "/books.csv", "/api/books", "/api/loans", "/reader"):
-        assert client.get(address, query_string=query).status_code < 500
+def test_no_query_makes_a_page_fail(alma: FlaskClient, query: dict[str, str]) -> None:
+    for address in ("/", "/books.csv", "/api/books", "/api/loans", "/readers"):
+        assert alma.get(address, query_string=query).status_code < 500
 
 
 @within_reason
 @given(
     form=st.dictionaries(
-        st.sampled_from([*BOOK, "authors-0", "_add_row", "_remove_row", "name", "next"]),
+        st.sampled_from([*BOOK, "authors-0", "_add_row", "_remove_row", "name", "email", "next"]),
         st.text(st.characters(exclude_categories=["Cs"])),
     )
 )
-def test_no_form_makes_a_page_fail(client: FlaskClient, form: dict[str, str]) -> None:
-    for address in ("/books/new", "/books/1/edit", "/reader"):
-        assert client.post(address, data={**BOOK, **form}).status_code < 500
+def test_no_form_makes_a_page_fail(alma: FlaskClient, form: dict[str, str]) -> None:
+    for address in ("/books/new", "/books/1/edit", "/account/register"):
+        assert alma.post(address, data={**BOOK, **form}).status_code < 500

@@ -42,61 +42,61 @@ def kept(app: Erlen) -> list[str]:
     return os.listdir(folder) if folder.exists() else []
 
 
-def test_a_book_of_several_authors(ada: FlaskClient) -> None:
+def test_a_book_of_several_authors(alma: FlaskClient) -> None:
     form = {**BOOK, "authors-0": "Jules Verne", "authors-1": "", "authors-2": "André Laurie"}
-    page = ada.post("/books/new", data=form, follow_redirects=True).text
+    page = alma.post("/books/new", data=form, follow_redirects=True).text
     assert "<dt>Authors</dt>" in page
     assert 'href="/?q=Jules+Verne">Jules Verne</a>, <a' in page
-    book = ada.get("/api/books?q=laurie zadig").get_json()["items"][0]
+    book = alma.get("/api/books?q=laurie zadig").get_json()["items"][0]
     assert book["author"] == "Jules Verne; André Laurie"
-    page = ada.get(f"/books/{book['id']}/edit").text
+    page = alma.get(f"/books/{book['id']}/edit").text
     assert 'name="authors-1" type="text" value="André Laurie"' in page
 
 
-def test_a_row_for_an_author_is_added_and_removed(ada: FlaskClient) -> None:
-    page = ada.post("/books/new", data={**BOOK, "_add_row": "authors"}).text
+def test_a_row_for_an_author_is_added_and_removed(alma: FlaskClient) -> None:
+    page = alma.post("/books/new", data={**BOOK, "_add_row": "authors"}).text
     assert 'name="authors-1"' in page
     assert 'value="Zadig II"' in page
     form = {**BOOK, "authors-1": "W.", "_remove_row": "authors-0"}
-    page = ada.post("/books/new", data=form).text
+    page = alma.post("/books/new", data=form).text
     assert 'name="authors-1"' not in page
     assert 'value="W."' in page
-    assert ada.get("/api/books?q=zadig ii").get_json()["total"] == 0
+    assert alma.get("/api/books?q=zadig ii").get_json()["total"] == 0
 
 
-def test_authors_stay_apart(ada: FlaskClient) -> None:
-    page = ada.post("/books/new", data={**BOOK, "authors-0": "A; B"})
+def test_authors_stay_apart(alma: FlaskClient) -> None:
+    page = alma.post("/books/new", data={**BOOK, "authors-0": "A; B"})
     assert page.status_code == 400
     assert "Give each author a row." in page.text
 
 
-def test_a_cover_is_shown(app: Erlen, ada: FlaskClient) -> None:
-    page = ada.post("/books/new", data={**BOOK, "cover": picture()}, follow_redirects=True).text
+def test_a_cover_is_shown(app: Erlen, alma: FlaskClient) -> None:
+    page = alma.post("/books/new", data={**BOOK, "cover": picture()}, follow_redirects=True).text
     [name] = kept(app)
     assert f'<img class="cover" src="/covers/{name}"' in page
-    with ada.get(f"/covers/{name}") as response:
+    with alma.get(f"/covers/{name}") as response:
         assert response.data == png()
         assert response.content_type == "image/png"
         assert response.headers["Content-Security-Policy"].startswith("sandbox")
 
 
-def test_a_cover_is_replaced_and_removed(app: Erlen, ada: FlaskClient) -> None:
-    response = ada.post("/books/new", data={**BOOK, "cover": picture()})
+def test_a_cover_is_replaced_and_removed(app: Erlen, alma: FlaskClient) -> None:
+    response = alma.post("/books/new", data={**BOOK, "cover": picture()})
     address = response.headers["Location"]
     [first] = kept(app)
-    ada.post(f"{address}/edit", data=BOOK)
+    alma.post(f"{address}/edit", data=BOOK)
     assert kept(app) == [first]
-    ada.post(f"{address}/edit", data={**BOOK, "cover": picture(png(10, 10))})
+    alma.post(f"{address}/edit", data={**BOOK, "cover": picture(png(10, 10))})
     [second] = kept(app)
     assert second != first
-    ada.post(f"{address}/edit", data={**BOOK, "remove_cover": "y"})
+    alma.post(f"{address}/edit", data={**BOOK, "remove_cover": "y"})
     assert kept(app) == []
-    assert "<img class=" not in ada.get(address).text
+    assert "<img class=" not in alma.get(address).text
 
 
-def test_the_cover_goes_with_its_book(app: Erlen, ada: FlaskClient) -> None:
-    response = ada.post("/books/new", data={**BOOK, "cover": picture()})
-    ada.delete(f"/api{response.headers['Location']}")
+def test_the_cover_goes_with_its_book(app: Erlen, alma: FlaskClient) -> None:
+    response = alma.post("/books/new", data={**BOOK, "cover": picture()})
+    alma.delete(f"/api{response.headers['Location']}")
     assert kept(app) == []
 
 
@@ -110,18 +110,18 @@ def test_the_cover_goes_with_its_book(app: Erlen, ada: FlaskClient) -> None:
     ],
 )
 def test_a_bad_cover_is_explained(
-    app: Erlen, ada: FlaskClient, content: bytes, name: str, complaint: str
+    app: Erlen, alma: FlaskClient, content: bytes, name: str, complaint: str
 ) -> None:
-    response = ada.post("/books/new", data={**BOOK, "cover": picture(content, name)})
+    response = alma.post("/books/new", data={**BOOK, "cover": picture(content, name)})
     assert response.status_code == 400
     assert complaint in response.text
     assert 'value="Zadig II"' in response.text
     assert kept(app) == []
 
 
-def test_a_refused_book_leaves_no_cover(app: Erlen, ada: FlaskClient) -> None:
-    ada.post("/books/new", data=BOOK)
-    response = ada.post("/books/new", data={**BOOK, "cover": picture()})
+def test_a_refused_book_leaves_no_cover(app: Erlen, alma: FlaskClient) -> None:
+    alma.post("/books/new", data=BOOK)
+    response = alma.post("/books/new", data={**BOOK, "cover": picture()})
     assert response.status_code == 409
     assert kept(app) == []
 

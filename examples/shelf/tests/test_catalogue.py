@@ -45,12 +45,12 @@ def test_language_and_years_narrow_the_search(client: FlaskClient) -> None:
     assert all(1830 <= book["year"] <= 1839 for book in found)
 
 
-def test_only_books_on_the_shelf_are_shown_on_request(ada: FlaskClient) -> None:
-    book = ada.get("/api/books?q=utopia").get_json()["items"][0]
+def test_only_books_on_the_shelf_are_shown_on_request(alma: FlaskClient) -> None:
+    book = alma.get("/api/books?q=utopia").get_json()["items"][0]
     for name in ("Ada", "Ben", "Cid"):
-        ada.post("/api/loans", json={"book": book["id"], "reader": name})
-    assert titles(ada, q="utopia") == ["Utopia"]
-    assert titles(ada, q="utopia", available="1") == []
+        alma.post("/api/loans", json={"book": book["id"], "reader": name})
+    assert titles(alma, q="utopia") == ["Utopia"]
+    assert titles(alma, q="utopia", available="1") == []
 
 
 def test_books_come_in_the_order_asked_for(client: FlaskClient) -> None:
@@ -105,39 +105,39 @@ def test_the_table_holds_what_the_search_finds(client: FlaskClient) -> None:
     assert rows[0]["author"]
 
 
-def test_no_cell_of_the_table_is_a_formula(client: FlaskClient) -> None:
+def test_no_cell_of_the_table_is_a_formula(alma: FlaskClient) -> None:
     book = {"title": "=1+1", "author": "@A", "year": 1900, "language": "en", "copies": 1}
-    assert client.post("/api/books", json=book).status_code == 201
-    rows = list(csv.DictReader(StringIO(client.get("/books.csv?q==1%2B1").text)))
+    assert alma.post("/api/books", json=book).status_code == 201
+    rows = list(csv.DictReader(StringIO(alma.get("/books.csv?q==1%2B1").text)))
     assert (rows[0]["title"], rows[0]["author"]) == ("'=1+1", "'@A")
 
 
-def test_titles_are_shown_as_text_not_as_markup(ada: FlaskClient) -> None:
+def test_titles_are_shown_as_text_not_as_markup(alma: FlaskClient) -> None:
     evil = "<script>alert(1)</script>\" onload='x"
     form = {"title": evil, "authors-0": evil, "year": "1900", "language": "en", "copies": "1"}
-    page = ada.post("/books/new", data=form, follow_redirects=True).text
+    page = alma.post("/books/new", data=form, follow_redirects=True).text
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_a_new_book_is_in_the_catalogue(ada: FlaskClient) -> None:
+def test_a_new_book_is_in_the_catalogue(alma: FlaskClient) -> None:
     form = {"title": "Zadig II", "authors-0": "V.", "year": "1800", "language": "fr", "copies": "2"}
-    response = ada.post("/books/new", data=form, follow_redirects=True)
+    response = alma.post("/books/new", data=form, follow_redirects=True)
     assert "“Zadig II” is in the catalogue now." in response.text
-    assert titles(ada, q="zadig ii") == ["Zadig II"]
+    assert titles(alma, q="zadig ii") == ["Zadig II"]
 
 
-def test_a_book_can_be_changed(ada: FlaskClient) -> None:
-    book = ada.get("/api/books?q=emma").get_json()["items"][0]
+def test_a_book_can_be_changed(alma: FlaskClient) -> None:
+    book = alma.get("/api/books?q=emma").get_json()["items"][0]
     form = {"title": "Emma!", "authors-0": "J. A.", "year": "1815", "language": "en", "copies": "9"}
-    ada.post(f"/books/{book['id']}/edit", data=form)
-    changed = ada.get(f"/api/books/{book['id']}").get_json()
+    alma.post(f"/books/{book['id']}/edit", data=form)
+    changed = alma.get(f"/api/books/{book['id']}").get_json()
     assert (changed["title"], changed["copies"], changed["born"]) == ("Emma!", 9, None)
 
 
-def test_a_book_is_not_added_twice(ada: FlaskClient) -> None:
+def test_a_book_is_not_added_twice(alma: FlaskClient) -> None:
     form = {"title": "emma", "authors-0": "jane austen", "year": "1815", "language": "en"}
-    response = ada.post("/books/new", data={**form, "copies": "1"})
+    response = alma.post("/books/new", data={**form, "copies": "1"})
     assert response.status_code == 409
     assert "is in the catalogue already" in response.text
     assert 'value="jane austen"' in response.text

@@ -13,6 +13,7 @@ from erlen import (
     render_template,
     request,
 )
+from erlen.login import requires
 
 from ..activity import find_happenings, watch
 
@@ -23,6 +24,7 @@ CONTENT_POLICY = "script-src 'self'; connect-src 'self'"
 
 
 @bp.get("/activity")
+@requires("activity:view")
 def index() -> Response:
     """Show what happened last."""
     happenings = find_happenings()
@@ -36,6 +38,7 @@ def index() -> Response:
 
 
 @bp.get("/activity/events")
+@requires("activity:view")
 def events() -> EventStream:
     """Send what happens, as it happens.
 

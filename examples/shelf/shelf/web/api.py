@@ -1,5 +1,8 @@
 """The same library for programs: JSON in, JSON out, errors as problem details.
 
+Everybody may read the catalogue. What changes something, and who borrowed what, is for those who
+say who they are, by HTTP Basic (RFC 7617) with the address and the password of their account.
+
 ``owns_prefix`` makes the blueprint answer, in its own way, for unknown addresses below ``/api``.
 """
 
@@ -9,6 +12,7 @@ from typing import Any
 from werkzeug.exceptions import PreconditionFailed
 
 from erlen import Blueprint, Response, abort, current_app, jsonify, request, url_for
+from erlen.login import can, login_required, requires
 from erlen.typing import ResponseReturnValue
 
 from ..books import (
@@ -24,14 +28,18 @@ from ..books import (
 from ..covers import remove_cover
 from ..db import LARGEST_ID, db
 from ..loans import STATES, borrow, count_loans, find_loan, find_loans, give_back
-from ..models import Book, Loan
-from ..readers import find_named, welcome
+from ..models import Book, Loan, Reader
+from ..readers import find_named, reader_of, welcome
 from .errors import handle_errors, show_problem
 from .fields import Fields
 from .listing import Page, check_page, query, read_book, read_search, read_span
+from .readers import current_reader, require_account
 
 bp = Blueprint("api", __name__, url_prefix="/api", owns_prefix=True)
 handle_errors(bp, show_problem)
+
+#: No reader has this id.
+NOBODY = 0
 
 BOOK_FIELDS = (
     "title", "english_title", "author", "born", "died", "year", "language", "copies",
@@ -57,6 +65,7 @@ def list_books() -> ResponseReturnValue:
 
 
 @bp.post("/books")
+@requires("book:edit")
 def post_book() -> ResponseReturnValue:
     """Add a book."""
     book = add_book(read_json_book())
@@ -70,6 +79,7 @@ def show_book(book_id: int) -> ResponseReturnValue:
 
 
 @bp.put("/books/<int:book_id>")
+@requires("book:edit")
 def put_book(book_id: int) -> ResponseReturnValue:
     """Write all that is known of a book anew; with ``If-Match``, only if nobody else just did."""
     new = read_json_book()
@@ -81,6 +91,7 @@ def put_book(book_id: int) -> ResponseReturnValue:
 
 
 @bp.delete("/books/<int:book_id>")
+@requires("book:edit")
 def delete_book(book_id: int) -> ResponseReturnValue:
     """Remove a book that was never lent."""
     with db.transaction():
@@ -93,17 +104,23 @@ def delete_book(book_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/loans")
+@login_required
 def list_loans() -> ResponseReturnValue:
-    """List the loans that the query string asks for: reader, state."""
+    """List the loans that the query string asks for: reader, state. Readers see their own."""
     fields = Fields(request.args)
     name = fields.optional_text("reader", limit=60)
     state = fields.optional_choice("state", STATES) or "all"
     span = read_span(fields)
     reader = find_named(name) if name and not fields.errors else None
-    if name and reader is None:
+    own = current_reader()
+    if not can("loan:view"):
+        if name and (own is None or reader is not own):
+            abort(403, "These are not your loans.")
+        reader = own
+    elif name and reader is None:
         fields.errors.setdefault("reader", "Nobody of this name has been here.")
     fields.check()
-    reader_id = reader.id if reader else None
+    reader_id = reader.id if reader else None if can("loan:view") else NOBODY
     total = count_loans(state, reader_id=reader_id)
     check_page(span, total)
     loans = find_loans(state, reader_id=reader_id, limit=span.size, offset=span.offset)
@@ -112,27 +129,35 @@ def list_loans() -> ResponseReturnValue:
 
 
 @bp.post("/loans")
+@login_required
 def post_loan() -> ResponseReturnValue:
-    """Lend a book: to ``reader``, who is welcome as a new one, the book whose id is ``book``."""
+    """Lend the book whose id is ``book``.
+
+    Librarians lend it to ``reader``, who is welcome as a new one; others, to themselves.
+    """
     fields = json_fields()
     fields.only("book", "reader")
-    name = fields.text("reader", limit=60)
+    name = fields.optional_text("reader", limit=60)
+    if name:
+        fields.text("reader", limit=60)
     book = find_book(fields.number("book", 1, LARGEST_ID))
     if book is None:
         fields.errors.setdefault("book", "There is no such book.")
     fields.check()
     assert book is not None
-    loan = borrow(book.id, welcome(name).id, current_app.config["LOAN_DAYS"])
+    loan = borrow(book.id, find_borrower(name).id, current_app.config["LOAN_DAYS"])
     return loan_json(loan), 201, {"Location": url_for("api.show_loan", loan_id=loan.id)}
 
 
 @bp.get("/loans/<int:loan_id>")
+@login_required
 def show_loan(loan_id: int) -> ResponseReturnValue:
     """Show a loan."""
     return loan_json(get_loan(loan_id))
 
 
 @bp.delete("/loans/<int:loan_id>")
+@login_required
 def end_loan(loan_id: int) -> ResponseReturnValue:
     """End a loan: the book is back. What was lent stays on record."""
     loan = get_loan(loan_id)
@@ -174,9 +199,22 @@ def get_book(book_id: int, find: Callable[[int], Book | None] = find_book) -> Bo
     return book
 
 
+def find_borrower(name: str) -> Reader:
+    """Return who borrows: the reader of this name for librarians, else who asks."""
+    own = reader_of(require_account()) if not name or not can("loan:make") else None
+    if own is None:
+        return welcome(name)
+    if name and find_named(name) is not own:
+        abort(403, "You borrow under your own name.")
+    return own
+
+
 def get_loan(loan_id: int) -> Loan:
-    """Return the loan with this id, or answer 404."""
+    """Return the loan with this id, or answer 404, for those of others too."""
     loan = find_loan(loan_id)
+    own = current_reader()
+    if loan and not can("loan:view") and (own is None or loan.reader_id != own.id):
+        loan = None
     if loan is None:
         abort(404, f"There is no loan {loan_id}.")
     return loan

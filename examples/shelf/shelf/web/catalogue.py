@@ -16,6 +16,7 @@ from erlen import (
     url_for,
 )
 from erlen.forms.storage import send_stored
+from erlen.login import can, requires
 from erlen.typing import ResponseReturnValue
 
 from ..books import (
@@ -77,21 +78,24 @@ def export() -> ResponseReturnValue:
 
 @bp.get("/books/<int:book_id>")
 def show(book_id: int) -> ResponseReturnValue:
-    """Show a book and who had it."""
+    """Show a book, and who had it to those who may know."""
     book = get_book(book_id)
     reader = current_reader()
     open_loans = find_loans("open", book_id=book.id)
     own_loans = [loan for loan in open_loans if reader and loan.reader_id == reader.id]
+    may_see = can("loan:view")
     return render_template(
         "book.html",
         book=book,
         own_loan=own_loans[0] if own_loans else None,
-        open_loans=open_loans,
-        past_loans=find_loans("returned", book_id=book.id, limit=10),
+        open_loans=open_loans if may_see else [],
+        past_loans=find_loans("returned", book_id=book.id, limit=10) if may_see else [],
+        due_on=min((loan.due_on for loan in open_loans), default=None),
     )
 
 
 @bp.route("/books/new", methods=["GET", "POST"])
+@requires("book:edit")
 def add() -> ResponseReturnValue:
     """Ask for a new book, and add it."""
     form = open_form()
@@ -107,6 +111,7 @@ def add() -> ResponseReturnValue:
 
 
 @bp.route("/books/<int:book_id>/edit", methods=["GET", "POST"])
+@requires("book:edit")
 def edit(book_id: int) -> ResponseReturnValue:
     """Ask what is to change in a book, and change it."""
     book = get_book(book_id)

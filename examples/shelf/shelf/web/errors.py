@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 
-from erlen import Blueprint, Erlen, g, json, render_template, request
+from erlen import Blueprint, Erlen, json, render_template, request
 
 from ..exceptions import NotReady, Refused
 
@@ -19,9 +19,7 @@ def show_error(error: HTTPException) -> Answer:
 
 
 def show_page(error: HTTPException) -> Answer:
-    """Answer with a page."""
-    if (error.code or 500) >= 500:
-        g.reader = None  # the page is not to ask a database that may be the trouble
+    """Answer with a page, which does not ask a database that may be the trouble."""
     # The headers of the exception: Allow, Retry-After and the like.
     return render_template("error.html", error=error), error.code or 500, dict(error.get_headers())
 
@@ -37,6 +35,9 @@ def show_problem(error: HTTPException) -> Answer:
     if errors := getattr(error, "errors", None):
         problem["errors"] = errors
     headers = {**dict(error.get_headers()), "Content-Type": "application/problem+json"}
+    if status == 401:
+        # RFC 9110, 11.6.1: how to say who you are.
+        headers["WWW-Authenticate"] = 'Basic realm="Shelf", charset="UTF-8"'
     return json.dumps(problem), status, headers
 
 

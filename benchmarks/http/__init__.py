@@ -1,0 +1,1 @@
+"""Requests over HTTP: servers on one core, the load on another."""
