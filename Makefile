@@ -27,7 +27,7 @@ DOCS := $(VENV)/.installed-docs
 BENCH := $(VENV)/bench/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs test-flask test-ecosystem dist clean setup
+.PHONY: help demo test check format bench bench-http docs test-flask test-ecosystem dist clean setup
 .DELETE_ON_ERROR:
 
 help: ## Show the targets.
@@ -36,10 +36,11 @@ help: ## Show the targets.
 demo: $(BASE) ## Serve the lending library of examples/shelf (PORT=5000).
 	@cd examples/shelf && $(ERLEN) --app shelf init-db && $(ERLEN) --app shelf seed
 	@echo
-	@echo "The library will be at http://127.0.0.1:$(PORT)/"
-	@echo "Ctrl+C stops it. If the port is taken: make demo PORT=5001"
+	@cd examples/shelf && $(ERLEN) --app shelf demo-accounts
+	@echo "Mail, such as that to confirm a new account, shows here."
+	@echo "Ctrl+C stops the server. If the port is taken: make demo PORT=5001"
 	@echo
-	@cd examples/shelf && exec $(ERLEN) --app shelf run --port $(PORT)
+	@cd examples/shelf && exec $(ERLEN) --app shelf serve --bind 127.0.0.1:$(PORT)
 
 test: $(TEST) $(LINT) ## Run the tests (ARGS="-k session" for some of them).
 	$(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
@@ -60,6 +61,9 @@ format: $(LINT) ## Bring the code into the project's format.
 bench: $(BENCH) ## Measure Erlen beside other frameworks (ARGS=--quick).
 	$(VENV)/bench/bin/python -m benchmarks $(ARGS)
 
+bench-http: $(BENCH) ## Measure servers over HTTP, with wrk on another core (ARGS="--only plain").
+	$(VENV)/bench/bin/python -m benchmarks.http $(ARGS)
+
 docs: $(DOCS) ## Build the documentation into docs/_build/html.
 	$(PY) -m sphinx -E -a -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
@@ -68,6 +72,7 @@ test-flask: $(TEST) ## Run the tests of Flask and of its extensions against Erle
 	$(PY) -m tests.flask_suite.run
 	$(PY) -m tests.flask_suite.db
 	$(PY) -m tests.flask_suite.wtf
+	$(PY) -m tests.flask_suite.login
 	$(PY) -m tests.flask_suite.migrate
 
 test-ecosystem: $(TEST) ## Run published Flask extensions on Erlen.
@@ -110,5 +115,5 @@ $(BENCH): $(VENV)/pyvenv.cfg pyproject.toml
 	@echo "Installing the frameworks to compare with into $(VENV)/bench"
 	@$(PY) -m venv $(VENV)/bench
 	@$(PY) -m pip --quiet --disable-pip-version-check --python $(VENV)/bench/bin/python \
-		install --editable . --group bench
+		install --editable '.[server]' --group bench
 	@touch $@

@@ -24,6 +24,7 @@ def create_app(test_config: Mapping[str, Any] | None = None) -> Erlen:
         app.config.from_mapping(test_config)
 
     db.init_app(app)
+    accounts.login_manager.init_app(app)
     app.register_blueprint(accounts.bp)
     app.register_blueprint(events.bp)
     app.register_blueprint(api.bp)

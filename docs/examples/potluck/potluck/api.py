@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from erlen import Blueprint, abort, g, request, url_for
+from erlen import Blueprint, abort, request, url_for
+from erlen.login import current_user
 from erlen.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -31,7 +32,7 @@ def event(event_id: int) -> ResponseReturnValue:
 
 @bp.post(f"/events/<{ID}:event_id>/dishes")
 def bring(event_id: int) -> ResponseReturnValue:
-    if g.account is None:
+    if not current_user.is_authenticated:
         abort(401, "Log in first.")
     data: Any = request.get_json()
     name = data.get("name") if isinstance(data, dict) else None

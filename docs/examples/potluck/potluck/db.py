@@ -7,17 +7,22 @@ import sqlalchemy as sa
 from erlen import Erlen
 from erlen.cli import with_appcontext
 from erlen.db import Model, SQLAlchemy
+from erlen.login import UserMixin
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 db = SQLAlchemy(model_class=Model)
 
 
-class Account(Model):
+class Account(UserMixin, Model):
     """Somebody who can log in."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(40), unique=True)
     password: Mapped[str] = mapped_column(sa.String(200))
+
+    def get_session_stamp(self) -> str:
+        """Return what logins end with: a new password."""
+        return self.password
 
 
 class Event(Model):

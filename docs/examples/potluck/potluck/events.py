@@ -1,11 +1,11 @@
 """Events, and the dishes that people bring to them."""
 
 import sqlalchemy as sa
-from erlen import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from erlen import Blueprint, abort, flash, redirect, render_template, request, url_for
+from erlen.login import current_user, login_required
 from erlen.typing import ResponseReturnValue
 from sqlalchemy.orm import joinedload, selectinload
 
-from .accounts import login_required
 from .db import Dish, Event, db
 from .forms import EventForm
 
@@ -27,7 +27,7 @@ def create() -> ResponseReturnValue:
     if not form.validate_on_submit():
         status = 422 if form.is_submitted() else 200
         return render_template("events/create.html", form=form), status
-    event = Event(host=g.account)
+    event = Event(host_id=current_user.id)
     form.populate_obj(event)
     with db.transaction():
         db.session.add(event)
@@ -52,7 +52,7 @@ def bring(event_id: int) -> ResponseReturnValue:
 def take_back(dish_id: int) -> ResponseReturnValue:
     dish = db.get_or_404(Dish, dish_id)
     event_id = dish.event_id
-    if dish.cook_id != g.account.id:
+    if dish.cook_id != current_user.id:
         abort(403, "This dish is somebody else's.")
     with db.transaction():
         db.session.delete(dish)
@@ -77,7 +77,7 @@ def add_dish(event_id: int, name: str) -> Dish | None:
     name = name.strip()
     if not 1 <= len(name) <= 80:
         return None
-    dish = Dish(name=name, cook=g.account)
+    dish = Dish(name=name, cook_id=current_user.id)
     with db.transaction():
         event.dishes.append(dish)
     return dish

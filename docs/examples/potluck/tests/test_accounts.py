@@ -1,5 +1,5 @@
 import pytest
-from erlen import session
+from erlen.login import current_user
 from erlen.testing import FlaskClient
 
 
@@ -10,7 +10,7 @@ def test_register_then_login(client: FlaskClient) -> None:
 
     with client:
         response = client.post("/accounts/login", data=form, follow_redirects=True)
-        assert session["account_id"] == 1
+        assert current_user.name == "Ada"
     assert "Ada" in response.text
 
 
@@ -18,7 +18,7 @@ def test_register_then_login(client: FlaskClient) -> None:
     ("name", "password", "message"),
     [
         ("", "difference engine", "A name has 1 to 40 characters."),
-        ("Bob", "short", "A password has at least 8 characters."),
+        ("Bob", "short", "Use at least 8 characters."),
         ("Ada", "another password", "Somebody else is called Ada."),
     ],
 )
@@ -38,3 +38,12 @@ def test_login_refuses_wrong_password(ada: FlaskClient) -> None:
 def test_logout(ada: FlaskClient) -> None:
     response = ada.post("/accounts/logout", follow_redirects=True)
     assert "Log in" in response.text
+
+
+def test_login_goes_on(ada: FlaskClient) -> None:
+    ada.post("/accounts/logout")
+    page = ada.get("/events/new").location
+    form = {"name": "Ada", "password": "difference engine"}
+    assert ada.post(page, data=form).location == "/events/new"
+    elsewhere = "/accounts/login?next=https://evil.example/"
+    assert ada.post(elsewhere, data=form).location == "/"

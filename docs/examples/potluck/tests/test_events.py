@@ -7,7 +7,7 @@ def plan_dinner(client: FlaskClient) -> None:
 
 def test_visitors_cannot_plan(client: FlaskClient) -> None:
     response = client.get("/events/new")
-    assert response.location == "/accounts/login"
+    assert response.location == "/accounts/login?next=%2Fevents%2Fnew"
 
 
 def test_plan_an_event(ada: FlaskClient) -> None:
