@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 from benchmarks import content, frameworks
+from benchmarks.applications import with_erlen
 from benchmarks.asgi import Driver, nothing
 from benchmarks.timing import Cost, contest, requests_to
 from benchmarks.timing import nothing as nothing_by_wsgi
@@ -18,7 +19,7 @@ from erlen import Erlen, await_
 from erlen.gateway.fibers import run_in_fiber
 
 if t.TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from benchmarks.asgi import ASGIApplication
     from benchmarks.timing import Contestant, Effort
@@ -29,7 +30,7 @@ REFERENCE = "flask"
 """Flask on WSGI, which all figures are compared with."""
 
 ASKING = "asking"
-NAMES = ("bare", "erlen", "starlette", "fastapi", "quart", "litestar", "blacksheep")
+NAMES = ("bare", "erlen", "erlen-flask", "starlette", "fastapi", "quart", "litestar", "blacksheep")
 
 # How many times as fast as Flask on WSGI Erlen is to be at least.
 GOALS = {"plain": 5.0, "route": 5.0}
@@ -44,12 +45,14 @@ class ASGIFramework:
     """
 
     name: str
-    builders: dict[str, Callable[[], ASGIApplication]]
+    builders: Mapping[str, Callable[[], ASGIApplication]]
 
     @property
     def label(self) -> str:
         """Name and version."""
-        return self.name if self.name == "bare" else f"{self.name} {version(self.name)}"
+        if self.name == "bare":
+            return self.name
+        return f"{self.name} {version('erlen' if self.name == 'erlen-flask' else self.name)}"
 
 
 def load(name: str) -> ASGIFramework:
@@ -57,6 +60,8 @@ def load(name: str) -> ASGIFramework:
 
     :raises ImportError: if it is not installed.
     """
+    if name == "erlen-flask":
+        return ASGIFramework(name, with_erlen.FLASK_BUILDERS)
     module = "bare_asgi" if name == "bare" else f"with_{name}"
     return ASGIFramework(name, import_module(f"benchmarks.applications.{module}").BUILDERS)
 
@@ -134,7 +139,6 @@ def measure_fibers(effort: Effort) -> dict[str, Cost]:
 
 def measure_ways(effort: Effort) -> dict[str, Cost]:
     """Time Erlen's plain text by each way that a request can go."""
-    views = import_module("benchmarks.applications.with_erlen")
     plain = next(work for work in WORKLOADS if work.name == "plain")
 
     def plain_text() -> str:
@@ -148,7 +152,7 @@ def measure_ways(effort: Effort) -> dict[str, Cost]:
     with Driver() as driver:
         contestants: dict[str, Contestant] = {ASKING: driver.requests_to(nothing, plain.request)}
         for title, application in {
-            "ASGI, async def": app(views.hello),
+            "ASGI, async def": app(with_erlen.hello),
             "ASGI, def, cooperative": app(plain_text, cooperative=True),
             "ASGI, def, in a worker thread": app(plain_text),
         }.items():
@@ -158,6 +162,6 @@ def measure_ways(effort: Effort) -> dict[str, Cost]:
     by_wsgi = {
         ASKING: requests_to(nothing_by_wsgi, plain.request),
         "WSGI, def": requests_to(app(plain_text), plain.request),
-        "WSGI, async def": requests_to(app(views.hello), plain.request),
+        "WSGI, async def": requests_to(app(with_erlen.hello), plain.request),
     }
     return _without(contest(by_wsgi, effort)) | costs

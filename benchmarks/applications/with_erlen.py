@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from benchmarks import content
 from benchmarks.routes import routes
-from erlen import Erlen, g, render_template, request, session
+from erlen import Erlen, Flask, g, render_template, request, session
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from erlen import Flask, Response
+    from erlen import Response
+
+    Builder: t.TypeAlias = Callable[[type[Flask]], Flask]
 
 
 async def hello() -> str:
@@ -64,34 +67,34 @@ async def visits() -> str:
     return f"visit {session['visits']}"
 
 
-def _with(rule: str, view: t.Any, method: str = "GET") -> Callable[[], Flask]:
-    def build() -> Flask:
-        app = Erlen(__name__)
+def _with(rule: str, view: t.Any, method: str = "GET") -> Builder:
+    def build(kind: type[Flask]) -> Flask:
+        app = kind(__name__)
         app.add_url_rule(rule, "view", view, methods=[method])
         return app
 
     return build
 
 
-def among_300() -> Flask:
+def among_300(kind: type[Flask]) -> Flask:
     """Return an application in which one of 300 routes leads to the view that is asked."""
-    app = Erlen(__name__)
+    app = kind(__name__)
     for number, item in enumerate(routes(300)):
         asked = item.rule == "/users/<int:id>/posts/<slug>"
         app.add_url_rule(item.rule, f"view{number}", post if asked else other)
     return app
 
 
-def count_visits() -> Flask:
+def count_visits(kind: type[Flask]) -> Flask:
     """Return an application with a session."""
-    app = _with("/visits", visits)()
+    app = _with("/visits", visits)(kind)
     app.config["SECRET_KEY"] = content.SECRET_KEY
     return app
 
 
-def hooks() -> Flask:
+def hooks(kind: type[Flask]) -> Flask:
     """Return an application that says hello between three hooks before and three after."""
-    app = _with("/hooked/", hello)()
+    app = _with("/hooked/", hello)(kind)
 
     @app.before_request
     async def read_request_id() -> None:
@@ -123,7 +126,7 @@ def hooks() -> Flask:
     return app
 
 
-BUILDERS: dict[str, Callable[[], Flask]] = {
+_APPLICATIONS: dict[str, Builder] = {
     "plain": _with("/", hello),
     "json": _with("/json", small),
     "route": among_300,
@@ -137,3 +140,15 @@ BUILDERS: dict[str, Callable[[], Flask]] = {
     # One more view that is asynchronous, as in the applications that these figures are for.
     "static": _with("/", hello),
 }
+
+
+def builders(kind: type[Flask]) -> dict[str, Callable[[], Flask]]:
+    """Return what makes the application of each workload, of a class."""
+    return {name: partial(build, kind) for name, build in _APPLICATIONS.items()}
+
+
+BUILDERS = builders(Erlen)
+"""With the defaults of today."""
+
+FLASK_BUILDERS = builders(Flask)
+"""With Flask's defaults, which put fewer headers into each answer."""

@@ -187,6 +187,8 @@ class RequestContext:
     flashes: list[tuple[str, str]] | None = None
     # Which step of the application runs the teardown functions, where it is another one.
     _teardown: str | None = None
+    # The request context inside of which this one stands for its application context.
+    _inside: RequestContext | None = None
     # Whether a subclass leaves alone how requests are matched.
     _matches_itself = True
 
@@ -398,51 +400,45 @@ class RequestContext:
         :param exc: the exception that ended the request, for the teardown functions; by default
             the one being handled.
         """
-        tokens = self._cv_tokens
-        last = len(tokens) == 1 and not self._holders
         if exc is _sentinel:
             exc = sys.exc_info()[1]
+        app, request, tokens = self.app, self.request, self._cv_tokens
+        last = len(tokens) == 1 and not self._holders
         ctx = _cv_request.get()
         try:
             if last:
-                other = self._teardown
-                try:
-                    if other is None:
-                        self.app.do_teardown_request(exc)
-                    else:
-                        getattr(self.app, other)(exc)
-                finally:
-                    if other is None:
-                        self.request.close()
-                    else:
+                if self._teardown is None:
+                    try:
+                        app.do_teardown_request(exc)
+                    finally:
+                        request.close()
+                else:
+                    try:
+                        getattr(app, self._teardown)(exc)
+                    finally:
                         # The method of that name of a WebSocket does something else.
-                        Request.close(self.request)
+                        Request.close(request)
         finally:
             token, owned, before = tokens.pop()
             _cv_request.reset(token)
             if last:
                 # Breaks the cycles between the request and what refers to it, so that all go
                 # without the garbage collector.
-                request = self.request
                 request.environ["werkzeug.request"] = None
                 error = request.routing_exception
                 if error is not None and error.__traceback__ is not None:
                     forget_frames(error)
-            if owned:
-                app, app_ctx = self.app, self._app_ctx
-                if app_ctx is not None:
-                    app_ctx._holders -= 1
-                # PERF: as a rule nobody waits for the application context's end.
-                if (
-                    (app_ctx is not None and app_ctx._cv_tokens)
-                    or app.teardown_appcontext_funcs
-                    or appcontext_tearing_down.receivers
-                    or appcontext_popped.receivers
-                    or not app._has_plain_app_contexts
-                    or "do_teardown_appcontext" in app.__dict__
-                    or "app_context" in app.__dict__
-                ):
-                    self._pop_app_ctx(exc)
+            # PERF: as a rule nobody waits for the application context's end.
+            if owned and (
+                self._app_ctx is not None
+                or app.teardown_appcontext_funcs
+                or appcontext_tearing_down.receivers
+                or appcontext_popped.receivers
+                or not app._has_plain_app_contexts
+                or "do_teardown_appcontext" in app.__dict__
+                or "app_context" in app.__dict__
+            ):
+                self._pop_app_ctx(exc)
             if before is not None:
                 self._app_ctx, self._g = before, None
         if ctx is not self:
@@ -450,9 +446,25 @@ class RequestContext:
 
     def _pop_app_ctx(self, exc: BaseException | None) -> None:
         """Tear down the application context that was made for this one."""
-        app_ctx = self._app_ctx
-        if app_ctx is None:
-            app_ctx = self.app.app_context()
+        app, app_ctx = self.app, self._app_ctx
+        if app_ctx is not None:
+            app_ctx._holders -= 1
+        elif (
+            app._has_plain_app_contexts
+            and not appcontext_popped.receivers
+            and "app_context" not in app.__dict__
+        ):
+            # PERF: this one stands for it, and makes it where somebody asks for more than the
+            # application and g.
+            self._inside = _cv_request.get(None)
+            token = _cv_pushed.set(self)
+            try:
+                app.do_teardown_appcontext(exc)
+            finally:
+                _cv_pushed.reset(token)
+            return
+        else:
+            app_ctx = app.app_context()
             if self._g is not None:
                 app_ctx.g = self._g
         if not app_ctx._cv_tokens:
@@ -462,6 +474,12 @@ class RequestContext:
             app_ctx._inside = _cv_request.get(None)
             app_ctx._cv_tokens.append(_cv_pushed.set(app_ctx))
         app_ctx.pop(exc)
+
+    @property
+    def g(self) -> t.Any:
+        """What ``g`` stands for in the request."""
+        found = self._g
+        return self._make_g() if found is None else found
 
     def _call_after_response(self, function: Callable[[], None]) -> None:
         if self._after_response_functions is None:

@@ -65,18 +65,15 @@ def _environ_key(header: str) -> str:
     return name
 
 
-class _LowerNames(dict[str, str]):
-    """The lower case of each name of a header that was asked for; bounded."""
-
-    def __missing__(self, name: str) -> str:
-        if len(self) >= _MAX_KEYS:
-            self.clear()
-        lower = self[name] = name.lower()
-        return lower
-
-
+# The lower case of each name of a header that was asked for; bounded.
 # PERF: a look-up takes a third of the time of a call.
-LOWER_NAMES = _LowerNames()
+_LOWER: dict[str, str] = {}
+
+
+def _remember_lower(key: str, pairs: list[tuple[str, str]]) -> None:
+    if len(_LOWER) >= _MAX_KEYS:
+        _LOWER.clear()
+    _LOWER.update((name, name.lower()) for name, _ in (*pairs, (key, "")))
 
 
 class ResponseHeaders(Headers):
@@ -91,23 +88,32 @@ class ResponseHeaders(Headers):
     def __setitem__(self, key: t.Any, value: t.Any) -> None:
         # PERF: a header that is not there yet, which most are that somebody sets.
         if type(value) is str and type(key) is str and value.isprintable():
-            lower = LOWER_NAMES[key]
-            for name, _ in self._list:
-                if LOWER_NAMES[name] == lower:
-                    break
-            else:
-                self._list.append((key, value))
-                return
+            pairs = self._list
+            try:
+                lower = _LOWER[key]
+                for name, _ in pairs:
+                    if _LOWER[name] == lower:
+                        break
+                else:
+                    pairs.append((key, value))
+                    return
+            except KeyError:
+                _remember_lower(key, pairs)
         super().__setitem__(key, value)
 
     def __contains__(self, key: object) -> bool:
         # PERF: the base class raises and catches an exception for a header that is not there.
         if type(key) is not str:
             return super().__contains__(t.cast(str, key))
-        lower = LOWER_NAMES[key]
-        for name, _ in self._list:  # noqa: SIM110 (a generator takes three times as long)
-            if LOWER_NAMES[name] == lower:
-                return True
+        try:
+            lower = _LOWER[key]
+            for name, _ in self._list:
+                if _LOWER[name] == lower:
+                    return True
+        except KeyError:
+            _remember_lower(key, self._list)
+            lower = key.lower()
+            return any(name.lower() == lower for name, _ in self._list)
         return False
 
     def copy(self) -> t.Self:

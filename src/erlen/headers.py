@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.wrappers import Response as ResponseBase
 
-name_of, value_of = itemgetter(0), itemgetter(1)
+name_of = itemgetter(0)
 
 # How many names and types are remembered; applications make few, but could make them of input.
 # What is full starts over, so that input cannot keep the usual ones out for good.

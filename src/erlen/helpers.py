@@ -18,7 +18,7 @@ from werkzeug.utils import redirect as _wz_redirect
 
 from . import files
 from .ctx import ContextStream
-from .local import _cv_app, _cv_request, active_app, active_request_ctx, find_app
+from .local import _cv_app, _cv_request, active_app, active_request_ctx, find_app, find_g
 from .names import _split_blueprint_path as _split_blueprint_path
 from .signals import message_flashed
 from .streams import AsyncParts
@@ -411,9 +411,9 @@ def _default_template_ctx_processor() -> dict[str, t.Any]:
     does so when the template uses it.
     """
     values: dict[str, t.Any] = {}
-    app_context = _cv_app.get(None)
-    if app_context is not None:
-        values["g"] = app_context.g
+    namespace = find_g()
+    if namespace is not None:
+        values["g"] = namespace
     request_context = _cv_request.get(None)
     if request_context is not None:
         values["request"] = request_context.request

@@ -9,6 +9,7 @@ import typing as t
 from contextvars import ContextVar, Token
 from functools import partial
 from operator import attrgetter
+from types import MappingProxyType
 
 import werkzeug
 from werkzeug.local import LocalProxy as WerkzeugProxy
@@ -49,7 +50,8 @@ class CurrentAppContext:
         if request_ctx is not None and (pushed is None or pushed._inside is not request_ctx):
             return request_ctx._app_ctx or request_ctx.app_ctx
         if pushed is not None:
-            return pushed
+            # While it is torn down, its request may stand for it.
+            return getattr(pushed, "app_ctx", pushed)
         if default is _missing:
             raise LookupError(self)
         return default
@@ -152,11 +154,17 @@ class LocalProxy(WerkzeugProxy[T]):
     :param find: called at each use; returns the object, or ``None`` where there is none. Or the
         name of an attribute of the request context.
     :param unbound_message: what the :exc:`RuntimeError` says where there is none.
+    :param quick: methods to use instead of those that call *find*.
     """
 
     __slots__ = ()
 
-    def __new__(cls, find: Callable[[], t.Any] | str, unbound_message: str) -> LocalProxy[T]:
+    def __new__(
+        cls,
+        find: Callable[[], t.Any] | str,
+        unbound_message: str,
+        quick: t.Mapping[str, Callable[..., t.Any]] = MappingProxyType({}),
+    ) -> LocalProxy[T]:
         if isinstance(find, str):
             pick = attrgetter(find)
             find = partial(_find_in_request, pick)
@@ -168,12 +176,17 @@ class LocalProxy(WerkzeugProxy[T]):
         methods = {"__getattribute__": read, **_quick_methods(find, getter)}
         # A class always gets a docstring of its own, which would hide that of the object.
         names = {"__slots__": (), "__doc__": vars(WerkzeugProxy)["__doc__"]}
-        made = type(cls.__name__, (cls,), {**names, **methods})
+        made = type(cls.__name__, (cls,), {**names, **methods, **quick})
         proxy: LocalProxy[T] = object.__new__(made)
         object.__setattr__(proxy, "_get_current_object", getter)
         return proxy
 
-    def __init__(self, find: Callable[[], t.Any] | str, unbound_message: str) -> None:
+    def __init__(
+        self,
+        find: Callable[[], t.Any] | str,
+        unbound_message: str,
+        quick: t.Mapping[str, Callable[..., t.Any]] = MappingProxyType({}),
+    ) -> None:
         getter = self._get_current_object
         super().__init__(getter, unbound_message=unbound_message)
         object.__setattr__(self, "_get_current_object", getter)
@@ -270,13 +283,44 @@ def _quick_methods(
 _OWN_NAMES = frozenset(dir(WerkzeugProxy))
 
 
-def _find_g() -> t.Any:
+def find_g() -> t.Any:
+    """Return what ``g`` stands for, ``None`` where there is no application context."""
     request_ctx = _cv_request.get(None)
     pushed = _cv_pushed.get(None)
     if request_ctx is not None and (pushed is None or pushed._inside is not request_ctx):
         found = request_ctx._g
         return request_ctx._make_g() if found is None else found
     return None if pushed is None else pushed.g
+
+
+def _quick_g() -> dict[str, Callable[..., t.Any]]:
+    """Return the methods that read and set an attribute of ``g``.
+
+    PERF: they find it themselves, as :func:`find_g` does, where a request has touched it before.
+    """
+    own = object.__getattribute__
+    get_request, get_pushed = _cv_request.get, _cv_pushed.get
+
+    def __getattribute__(self: t.Any, name: str) -> t.Any:
+        if name in _OWN_NAMES:
+            return own(self, name)
+        ctx = get_request(None)
+        found = ctx._g if ctx is not None and get_pushed(None) is None else None
+        return getattr(_active_g() if found is None else found, name)
+
+    def __setattr__(self: t.Any, name: str, value: t.Any) -> None:
+        ctx = get_request(None)
+        found = ctx._g if ctx is not None and get_pushed(None) is None else None
+        setattr(_active_g() if found is None else found, name, value)
+
+    return {method.__name__: method for method in (__getattribute__, __setattr__)}
+
+
+def _active_g() -> t.Any:
+    found = find_g()
+    if found is None:
+        raise unbound_error(NO_APP_MESSAGE)
+    return found
 
 
 def active_app() -> t.Any:
@@ -298,7 +342,7 @@ def active_request_ctx() -> t.Any:
 # What the variables' values are used for. erlen.globals gives these their full types, for users.
 app_ctx: LocalProxy[t.Any] = LocalProxy(partial(_cv_app.get, None), NO_APP_MESSAGE)
 current_app: LocalProxy[t.Any] = LocalProxy(find_app, NO_APP_MESSAGE)
-g: LocalProxy[t.Any] = LocalProxy(_find_g, NO_APP_MESSAGE)
+g: LocalProxy[t.Any] = LocalProxy(find_g, NO_APP_MESSAGE, _quick_g())
 request_ctx: LocalProxy[t.Any] = LocalProxy(partial(_cv_request.get, None), NO_REQUEST_MESSAGE)
 request: LocalProxy[t.Any] = LocalProxy("request", NO_REQUEST_MESSAGE)
 session: LocalProxy[t.Any] = LocalProxy("session", NO_REQUEST_MESSAGE)

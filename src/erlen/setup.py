@@ -784,7 +784,10 @@ class App(Scaffold):
             and early[1] is path
             and early[2] is environ["REQUEST_METHOD"]
         ):
-            return t.cast("tuple[t.Any, dict[str, t.Any]]", early[3])
+            found: tuple[t.Any, dict[str, t.Any]] | HTTPException = early[3]
+            if type(found) is tuple:
+                return found
+            raise t.cast(HTTPException, found)
         if not path.isascii():
             path = decode(path)
         try:

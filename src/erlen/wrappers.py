@@ -45,13 +45,11 @@ from .headers import (
     check_value,
     full_content_type,
     headers_shape,
-    name_of,
     parseable,
     read_date,
     real_headers,
     refuse_bad_headers,
     type_header,
-    value_of,
     without_bad_dates,
 )
 from .lazy import lazy
@@ -591,7 +589,10 @@ class Response(ResponseBase):
             if content_type is None:
                 if mimetype is None:
                     mimetype = self.default_mimetype
-                header = TYPE_HEADERS.get(mimetype) or type_header(mimetype)
+                try:
+                    header = TYPE_HEADERS[mimetype]
+                except KeyError:
+                    header = type_header(mimetype)
             else:
                 if content_type not in KNOWN_TYPES:
                     check_value("Content-Type", content_type)
@@ -813,11 +814,12 @@ class Response(ResponseBase):
         if attributes.get("_on_close"):
             return None
         headers = real_headers(self)._list if "headers" in attributes else self._header_list
-        shape = headers_shape(tuple(map(name_of, headers)))
+        # PERF: all at once; which of them is bad is asked only where one is.
+        names, texts = zip(*headers) if headers else ((), ())  # noqa: B905 (they are pairs)
+        shape = headers_shape(names)
         if shape == LOCATION:
             return None
-        # PERF: all at once; which of them is bad is asked only where one is.
-        values = "".join(map(value_of, headers))
+        values = "".join(texts)
         if not (values.isascii() and values.isprintable()):
             for name, value in headers:
                 check_value(name, value)

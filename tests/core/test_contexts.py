@@ -24,6 +24,9 @@ from erlen import (
 )
 from erlen.globals import _cv_app, _cv_request, app_ctx, request_ctx
 
+if t.TYPE_CHECKING:
+    from erlen.testing import FlaskClient
+
 
 @pytest.mark.parametrize(
     ("use", "kind"),
@@ -226,6 +229,38 @@ def test_contexts_of_a_request_may_be_pushed_again(app: Flask) -> None:
 
     app.test_client().get("/")
     assert log == ["view 2", "request 2", "app 2"]
+
+
+@pytest.mark.parametrize("touch", ["nothing", "g", "app_ctx"])
+def test_what_teardown_functions_see(client: FlaskClient, app: Flask, touch: str) -> None:
+    """The application and one ``g``, whatever the view used of them, and no request."""
+    seen: list[t.Any] = []
+
+    @app.get("/")
+    def index() -> str:
+        if touch == "g":
+            g.value = 1
+        if touch == "app_ctx":
+            app_ctx.g.value = 1
+        return "ok"
+
+    @app.teardown_appcontext
+    def last(error: BaseException | None) -> None:
+        with Flask("other").app_context():
+            assert current_app.name == "other"
+            assert "note" not in g
+        seen.append((g.pop("value", 0), g.note, app_ctx.g.note, app_ctx.app.name))
+
+    @app.teardown_appcontext
+    def first(error: BaseException | None) -> None:
+        assert not has_request_context()
+        assert has_app_context()
+        g.note = current_app.name
+
+    for _ in range(2):
+        assert client.get("/").text == "ok"
+    assert seen == [(int(touch != "nothing"), app.name, app.name, app.name)] * 2
+    assert not has_app_context()
 
 
 def test_what_a_request_left_running_still_sees_its_g(app: Flask) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import typing as t
 from collections import deque
 
 from werkzeug.exceptions import ClientDisconnected
 
-from .environ import add_headers, base_environ, split_root
+from .environ import KEYS, add_headers, encode_path, new_environ, split_root
 from .exchange import Exchange
 
 if t.TYPE_CHECKING:
@@ -27,27 +28,30 @@ def environ_of(scope: ft.ASGIScope) -> WSGIEnvironment:
 
     :param scope: its scope.
     """
-    environ = base_environ(
-        scope.get("method", "GET"),
-        scope["path"],
-        scope["query_string"].decode("latin-1"),
-        scope["http_version"],
-        scope.get("scheme", "http"),
-    )
+    path: str = scope["path"]
+    environ = new_environ(scope["http_version"], scope.get("scheme", "http"), scope.get("server"))
+    environ["REQUEST_METHOD"] = scope.get("method", "GET")
+    environ["PATH_INFO"] = path if path.isascii() else encode_path(path)
+    environ["QUERY_STRING"] = scope["query_string"].decode("latin-1")
+    environ["wsgi.errors"] = sys.stderr
+    environ["asgi.scope"] = scope
     root = scope.get("root_path")
     if root:
         split_root(environ, root)
-    environ["SERVER_NAME"], port = scope.get("server") or ("localhost", None)
-    environ["SERVER_PORT"] = str(port or "")
     client = scope.get("client")
     if client is not None:
         environ["REMOTE_ADDR"], port = client
         environ["REMOTE_PORT"] = str(port)
-    environ["asgi.scope"] = scope
     headers = scope["headers"]
-    if headers:
-        names, values = zip(*headers, strict=True)
-        add_headers(environ, names, b"\n".join(values).decode("latin-1"))
+    # PERF: as a rule no name is new or comes twice.
+    size = len(environ) + len(headers)
+    try:
+        for key, value in headers:
+            environ[KEYS[key]] = value.decode("latin-1")
+    except KeyError:
+        size = 0
+    if len(environ) != size:
+        add_headers(environ, ((key, value.decode("latin-1")) for key, value in headers))
     return environ
 
 
@@ -145,9 +149,10 @@ class ASGIExchange(Exchange):
         await self._send({"type": "http.response.body", "body": b""})
 
 
-# The names of headers in lower case and in bytes; bounded.
-_NAMES: dict[str, bytes] = {}
-_MAX_NAMES = 1024
+# Headers as ASGI has them, by how the application has them; bounded.
+_ENCODED: dict[tuple[str, str], tuple[bytes, bytes]] = {}
+_MAX_ENCODED = 1024
+_MAX_VALUE = 128
 
 
 def encode_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
@@ -155,10 +160,16 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, byte
 
     :param headers: pairs of name and value.
     """
-    try:
-        return [(_NAMES[name], value.encode("latin-1")) for name, value in headers]
-    except KeyError:
-        if len(_NAMES) >= _MAX_NAMES:
-            _NAMES.clear()
-        _NAMES.update((name, name.lower().encode("latin-1")) for name, _ in headers)
-        return [(_NAMES[name], value.encode("latin-1")) for name, value in headers]
+    # PERF: as a rule all of them were sent before.
+    return [_ENCODED.get(header) or _encode(header) for header in headers]
+
+
+def _encode(header: tuple[str, str]) -> tuple[bytes, bytes]:
+    name, value = header
+    encoded = name.lower().encode("latin-1"), value.encode("latin-1")
+    # What is long is not likely to come again, and a cookie should not.
+    if len(value) <= _MAX_VALUE and encoded[0] != b"set-cookie":
+        if len(_ENCODED) >= _MAX_ENCODED:
+            _ENCODED.clear()
+        _ENCODED[header] = encoded
+    return encoded

@@ -21,7 +21,8 @@ def runs_on_loop(app: App, environ: WSGIEnvironment) -> bool:
     """Return whether a request runs on the loop, in a fiber; if not, it takes a worker thread.
 
     It does where something that it calls is a coroutine function, or where its view is marked as
-    cooperative. The rule that matched is kept in the environment, for matching is not done twice.
+    cooperative. What matched, or why nothing did, is kept in the environment, for matching is not
+    done twice.
 
     :param app: the application.
     :param environ: the request's environment.
@@ -43,8 +44,11 @@ def runs_on_loop(app: App, environ: WSGIEnvironment) -> bool:
         found = url_map.lookup(
             path if path.isascii() else decode(path), method, url_map.default_subdomain
         )
-    except (HTTPException, RoutingException):
-        # An error page, or a redirect.
+    except HTTPException as error:
+        if method == method.upper():
+            environ["erlen.match"] = (url_map, path, method, error.with_traceback(None))
+    except RoutingException:
+        # A redirect, which takes more than the path to find.
         pass
     else:
         environ["erlen.match"] = (url_map, path, method, found)

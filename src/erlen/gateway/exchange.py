@@ -19,7 +19,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from ..streams import AfterResponse, is_asynchronous
 from .choice import runs_on_loop
 from .environ import added_environ, is_ambiguous
-from .fibers import RETURNED, end_fiber, run_in_fiber, start_fiber, wait_for_fiber
+from .fibers import RETURNED, end_fiber, run_in_fiber, take_fiber, wait_for_fiber
 from .lasting import lasting
 from .life import Life
 from .limits import BodyLimits
@@ -169,8 +169,12 @@ class Exchange:
             return b"".join(parts)
         if not self._kept and size:
             self._take_part()
-        data, self._kept = self._kept[:size], self._kept[size:]
-        return data
+        data = self._kept
+        if len(data) <= size:
+            self._kept = b""
+            return data
+        self._kept = data[size:]
+        return data[:size]
 
     def readline(self, size: int | None = -1) -> bytes:
         """Return the bytes up to the end of the line, at most *size*."""
@@ -193,8 +197,9 @@ class Exchange:
             return False
         if self.is_cut:
             raise self.failure() if self.failure is not None else ClientDisconnected()
-        part = await_(self.receive_limited())
-        self._kept += part
+        # PERF: without limits of the server, no coroutine around the other.
+        part = await_(self.receive() if self.limits is None else self.receive_limited())
+        self._kept = self._kept + part if self._kept else part
         self.is_complete = not part
         return not self.is_complete
 
@@ -250,7 +255,8 @@ class RequestRunner:
         :param exchange: the request and its answer.
         :param environ: its environment.
         """
-        if self.app._is_to_start:
+        app = self.app
+        if app._is_to_start:
             # The server did not announce that it begins to serve.
             await self.life.start()
         context = copy_context()
@@ -263,13 +269,12 @@ class RequestRunner:
             if sending is not None:
                 await sending
             return
-        if runs_on_loop(self.app, environ):
-            if self.app.debug:
+        if runs_on_loop(app, environ):
+            if app.config["DEBUG"]:
                 self._watch()
             # PERF: what run_in_fiber does; a coroutine in between costs as much as the rest of it.
-            fiber, state = start_fiber(
-                self.app.wsgi_app, (environ, exchange.start_response), context
-            )
+            fiber = take_fiber(context)
+            state = fiber.switch((app.wsgi_app, (environ, exchange.start_response)))
             if state is not RETURNED:
                 state = await wait_for_fiber(fiber, state)
             parts = end_fiber(fiber, state)

@@ -38,10 +38,11 @@ class Fiber(greenlet):
 
     outcome: t.Any = None
 
-    def run(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, func: Callable[..., t.Any], args: tuple[t.Any, ...]
-    ) -> None:
-        """Run functions for as long as there are any; the class of the pool switches to it."""
+    def run(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Run functions for as long as there are any; who takes the fiber switches to it."""
+        func: Callable[..., t.Any]
+        args: tuple[t.Any, ...]
+        func, args = self.parent.switch()  # type: ignore[union-attr]
         while True:
             try:
                 self.outcome = func(*args)
@@ -61,7 +62,7 @@ class _Idle(threading.local):
         self.fibers: list[Fiber] = []
 
 
-_idle = _Idle()
+idle = _Idle()
 
 
 async def run_in_fiber(func: Callable[..., T], args: tuple[t.Any, ...], context: Context) -> T:
@@ -72,33 +73,31 @@ async def run_in_fiber(func: Callable[..., T], args: tuple[t.Any, ...], context:
     :param context: the context variables that it sees and sets.
     :returns: its result; its exception is raised.
     """
-    fiber, state = start_fiber(func, args, context)
+    fiber = take_fiber(context)
+    state = fiber.switch((func, args))
     if state is not RETURNED:
         state = await wait_for_fiber(fiber, state)
     return t.cast(T, end_fiber(fiber, state))
 
 
-def start_fiber(
-    func: Callable[..., t.Any], args: tuple[t.Any, ...], context: Context
-) -> tuple[Fiber, t.Any]:
-    """Run a function in a fiber, up to its end or to where it first waits.
+def take_fiber(context: Context) -> Fiber:
+    """Return a fiber that waits for a function and its arguments to be switched to it.
 
-    :param func: the function.
-    :param args: its arguments.
-    :param context: the context variables that it sees and sets.
-    :returns: the fiber, and its state: where that is not :data:`RETURNED`, it goes to
-        :func:`wait_for_fiber`. The last state goes to :func:`end_fiber`.
+    What ``fiber.switch((func, args))`` returns is the fiber's state: where that is not
+    :data:`RETURNED`, it goes to :func:`wait_for_fiber`. The last state goes to :func:`end_fiber`.
+
+    :param context: the context variables that the function sees and sets.
     """
-    idle = _idle.fibers
+    fibers = idle.fibers
     # PERF: a fiber that is used again costs a quarter of a new one.
-    if idle:
-        fiber = idle.pop()
+    if fibers:
+        fiber = fibers.pop()
         fiber.parent = getcurrent()
-        fiber.gr_context = context
-        return fiber, fiber.switch((func, args))
-    fiber = Fiber()
+    else:
+        fiber = Fiber()
+        fiber.switch()
     fiber.gr_context = context
-    return fiber, fiber.switch(func, args)
+    return fiber
 
 
 def end_fiber(fiber: Fiber, state: t.Any) -> t.Any:
@@ -108,19 +107,18 @@ def end_fiber(fiber: Fiber, state: t.Any) -> t.Any:
     :param state: its last state.
     """
     outcome = fiber.outcome
-    fiber.outcome = None
     # Its context leads to the request.
-    fiber.gr_context = None
-    idle = _idle.fibers
-    if len(idle) < _MAX_IDLE:
-        idle.append(fiber)
-    if state is _RAISED:
-        try:
-            raise outcome
-        finally:
-            # Its traceback leads to this frame, which must not hold it.
-            del outcome
-    return outcome
+    fiber.outcome = fiber.gr_context = None
+    fibers = idle.fibers
+    if len(fibers) < _MAX_IDLE:
+        fibers.append(fiber)
+    if state is RETURNED:
+        return outcome
+    try:
+        raise outcome
+    finally:
+        # Its traceback leads to this frame, which must not hold it.
+        del outcome
 
 
 class wait_for_fiber:
@@ -175,8 +173,10 @@ def wait_in_fiber(fiber: t.Any, awaitable: Awaitable[T]) -> T:
     try:
         waited_for = steps.send(None)
     except StopIteration as stop:
-        return t.cast(T, stop.value)
-    return t.cast(T, go_on_in_fiber(fiber, steps, waited_for))
+        result: T = stop.value
+    else:
+        result = go_on_in_fiber(fiber, steps, waited_for)
+    return result
 
 
 def wait_here(awaitable: Awaitable[T]) -> T:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import typing as t
 from contextlib import suppress
 
 from werkzeug.exceptions import ClientDisconnected
 
 from .connections import Flow, find_connection
-from .environ import add_headers, base_environ
+from .environ import KEYS, add_headers, encode_path, new_environ
 from .exchange import Exchange
 
 if t.TYPE_CHECKING:
@@ -131,20 +132,27 @@ def environ_of(scope: t.Any) -> WSGIEnvironment:
 
     :param scope: its scope.
     """
-    environ = base_environ(
-        scope.method, scope.path, scope.query_string, scope.http_version, scope.scheme
-    )
-    host, _, environ["SERVER_PORT"] = scope.server.rpartition(":")
-    environ["SERVER_NAME"] = host or scope.server
+    path: str = scope.path
+    environ = new_environ(scope.http_version, scope.scheme, scope.server)
+    environ["REQUEST_METHOD"] = scope.method
+    environ["PATH_INFO"] = path if path.isascii() else encode_path(path)
+    environ["QUERY_STRING"] = scope.query_string
+    environ["wsgi.errors"] = sys.stderr
     address, _, port = scope.client.rpartition(":")
     if address:
         # RFC 3875, section 4.1.8: an address of IPv6 is without brackets.
         environ["REMOTE_ADDR"] = address[1:-1] if address[0] == "[" else address
         environ["REMOTE_PORT"] = port
     headers = scope.headers.items()
-    if headers:
-        names, values = zip(*headers, strict=True)
-        add_headers(environ, names, "\n".join(values))
+    # PERF: as a rule no name is new or comes twice.
+    size = len(environ) + len(headers)
+    try:
+        for key, value in headers:
+            environ[KEYS[key]] = value
+    except KeyError:
+        size = 0
+    if len(environ) != size:
+        add_headers(environ, headers)
     authority = scope.authority
     if authority:
         _add_authority(environ, authority)

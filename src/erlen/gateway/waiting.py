@@ -97,7 +97,9 @@ def async_to_sync(func: Callable[..., Coroutine[t.Any, t.Any, T]]) -> Callable[.
         try:
             waited_for = coroutine.send(None)
         except StopIteration as stop:
-            return t.cast(T, stop.value)
-        return t.cast(T, go_on_in_fiber(fiber, coroutine, waited_for))
+            result: T = stop.value
+        else:
+            result = go_on_in_fiber(fiber, coroutine, waited_for)
+        return result
 
     return t.cast("Callable[..., T]", update_wrapper(wrapper, func))
