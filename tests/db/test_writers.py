@@ -12,9 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.processes import wait_for
 from tests.servers.conftest import require
 from tests.servers.kinds import gunicorn
-from tests.servers.process import Server, wait_for
+from tests.servers.process import Server
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

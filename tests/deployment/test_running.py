@@ -15,8 +15,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from tests.processes import PATIENCE, wait_for
 from tests.servers.nginx import Nginx, require_nginx
-from tests.servers.process import PATIENCE, free_port, wait_for
+from tests.servers.process import free_port
 
 from .conftest import make_project, run_erlen
 from .reading import read_command, read_dockerfile, read_path, read_unit, read_words, values_of

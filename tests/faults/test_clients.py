@@ -10,7 +10,7 @@ import time
 import typing as t
 
 import pytest
-from tests.servers.process import wait_for
+from tests.processes import wait_for
 
 from .serving import connect_many, open_files, resident, workers_of
 

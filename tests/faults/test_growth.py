@@ -9,7 +9,7 @@ import time
 import typing as t
 
 import pytest
-from tests.servers.process import wait_for
+from tests.processes import wait_for
 
 from .serving import open_files, resident, serve, workers_of
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from tests.servers.process import PATIENCE, wait_for
+from tests.processes import PATIENCE, wait_for
 
 from .serving import Load, connect_many, serve, workers_of
 

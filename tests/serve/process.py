@@ -10,41 +10,17 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import typing as t
 from pathlib import Path
 
+from tests.processes import PATIENCE, Answer, wait_for
+
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
 HERE = Path(__file__).parent
-#: How long anything may take to happen, in seconds; a busy machine needs more than an idle one.
-PATIENCE = 30.0
 
 _ADDRESS = re.compile(r"Serving .* at (?:https?://\S+:([0-9]+)|unix:(\S+)) by")
-
-
-class Answer(t.NamedTuple):
-    """What a server answered."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until a condition holds.
-
-    :param condition: asked again and again.
-    :param what: what is waited for, for the message.
-    :param seconds: how long to wait.
-    :raises AssertionError: where it does not hold in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} seconds"
-        time.sleep(0.02)
 
 
 def clean_environment(variables: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from .process import PATIENCE, Served, clean_environment, wait_for
+from tests.processes import PATIENCE, wait_for
+
+from .process import Served, clean_environment
 
 KEY = "4f1d0e7c92ab63581d3aa0c4b7e2f968"
 

@@ -13,8 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.processes import PATIENCE, wait_for
 
-from .process import PATIENCE, Served, read_all, wait_for
+from .process import Served, read_all
 
 APPLICATION = """
 import os

@@ -9,8 +9,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from tests.processes import wait_for
 
-from .process import Served, run, wait_for
+from .process import Served, run
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

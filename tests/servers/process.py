@@ -8,43 +8,20 @@ import re
 import signal
 import socket
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.processes import PATIENCE, Answer, wait_for
+
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
 HERE = Path(__file__).parent
-#: How long anything may take to happen, in seconds; a busy machine needs more than an idle one.
-PATIENCE = 20.0
 
 # uWSGI says "bound to TCP address".
 _ADDRESS = re.compile(r"(?:http://|TCP address )127\.0\.0\.1:([1-9][0-9]*)")
-
-
-class Answer(t.NamedTuple):
-    """What a server answered."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until a condition holds.
-
-    :param condition: asked again and again.
-    :param what: what is waited for, for the message.
-    :param seconds: how long to wait.
-    :raises AssertionError: where it does not hold in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} seconds"
-        time.sleep(0.02)
 
 
 def free_port() -> str:

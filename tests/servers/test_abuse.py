@@ -7,9 +7,10 @@ import socket
 import struct
 
 import pytest
+from tests.processes import wait_for
 
 from .abilities import Ability, lack
-from .process import Server, wait_for
+from .process import Server
 
 
 def hang_up(connection: socket.socket) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
+from tests.processes import PATIENCE, wait_for
 
 from .abilities import Ability, lack
 from .conftest import require
 from .kinds import COMMANDS, gunicorn
-from .process import HERE, PATIENCE, Server, wait_for
+from .process import HERE, Server
 
 #: What browsers send; other programs get a traceback as text.
 BROWSER = {"Accept": "text/html"}

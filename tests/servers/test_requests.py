@@ -7,8 +7,10 @@ import json
 import socket
 import typing as t
 
+from tests.processes import wait_for
+
 from .abilities import Ability, lack
-from .process import Server, wait_for
+from .process import Server
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
