@@ -146,6 +146,35 @@ def test_mail_to_one_address_is_limited(site: Site, clock: t.Callable[[float], N
     assert len(site.outbox) == 4
 
 
+def test_strangers_cannot_keep_an_address_from_its_owner(
+    site: Site, clock: t.Callable[[float], None]
+) -> None:
+    """Who registers the address of another over and over neither gets in nor keeps them out."""
+    victim = "grace@example.org"
+
+    def pester(network: int) -> None:
+        for number in range(6):
+            stranger = site.browser(f"10.0.{network}.{number}")
+            words = f"words of stranger {number}"
+            send(stranger, "/account/register", email=victim, password=words, repeat=words)
+            send(stranger, "/account/forgotten", email=victim)
+
+    pester(1)
+    owner = site.browser("10.1.0.1")
+    send(owner, "/account/register", email=victim, password=PASSWORD, repeat=PASSWORD)
+    pester(2)
+    mails = [mail.get_content() for mail in site.outbox if mail["To"] == victim]
+    assert len(mails) < 10
+    links = [mail.partition("http://localhost")[2].split()[0] for mail in mails]
+    [link, *more] = [link for link in links if link.startswith("/account/reset/")]
+    assert send(owner, link, password=PASSWORD, repeat=PASSWORD).status_code == 303
+    pester(3)
+    send(owner, "/account/login", email=victim, password=PASSWORD)
+    assert who(owner) == victim
+    # What was left over has ended with it.
+    assert {owner.get(link).status_code for link in more} == {410}
+
+
 def test_one_client_cannot_send_mail_to_many(site: Site, clock: t.Callable[[float], None]) -> None:
     """A client that asks for mail to one address after the other is stopped."""
     browser = site.browser("10.0.0.1")

@@ -16,6 +16,7 @@ from erlen import Erlen, Flask
 from erlen.accounts import Accounts, Pages
 from erlen.accounts.forms import RegisterForm
 from erlen.forms.fields import StringField
+from erlen.login import fresh_login_required
 from erlen.serversessions.database import session_table
 
 if t.TYPE_CHECKING:
@@ -124,7 +125,10 @@ def test_the_address_is_changed_when_the_new_one_is_shown_to_be_ones_own(site: S
 
 
 def test_sessions_are_listed_and_ended(tmp_path: Path) -> None:
-    """With sessions on the server: a list, one ended with what it remembers, all others ended."""
+    """With sessions on the server: a list, one ended with what it remembers, all others ended.
+
+    Where ended logins cannot be written down, what is remembered elsewhere ends as well.
+    """
     site = make_site(f"sqlite:///{tmp_path / 'site.db'}", SESSION_BACKEND="memory")
     site.add("ada@example.org")
     one, two, three = site.browser(), site.browser(), site.browser()
@@ -135,18 +139,42 @@ def test_sessions_are_listed_and_ended(tmp_path: Path) -> None:
     page = one.get("/account/sessions").text
     assert (page.count("<time"), page.count("This device")) == (6, 1)
     [record] = re.findall(r'action="([^"]+)">(?:(?!</form>).)*iPhone', page, re.DOTALL)[-1:]
-    assert send(one, record).status_code == 303
+    assert send(one, record, password=PASSWORD).status_code == 303
     assert (who(one), who(two), who(three)) == ("ada@example.org", "stranger", "ada@example.org")
     two.delete_cookie("session")
     one.delete_cookie("session")
     # What was remembered is so no more, except where the session was ended from.
     assert (who(one), who(two)) == ("ada@example.org", "stranger")
     log_in(two, remember="y")
-    assert send(one, "/account/sessions/end-others").status_code == 303
+    assert send(one, "/account/sessions/end-others", password=PASSWORD).status_code == 303
     assert (who(one), who(two), who(three)) == ("ada@example.org", "stranger", "stranger")
     assert one.get("/account/sessions").text.count("<time") == 2
     assert send(one, "/account/sessions/no-such/end").status_code == 303
     site.close()
+
+
+def test_who_confirms_a_login_stays_remembered(site: Site) -> None:
+    """The login page knows who confirms a login, and that it is remembered; strangers see none."""
+
+    @site.app.get("/secret")
+    @fresh_login_required
+    def secret() -> str:
+        return "secret"
+
+    browser = site.browser()
+    page = browser.get("/account/login").text
+    assert "ada@example.org" not in page and " checked" not in page
+    log_in(browser, remember="y")
+    browser.delete_cookie("session")
+    login = browser.get("/secret").location
+    page = browser.get(login).text
+    assert 'value="ada@example.org"' in page
+    assert re.search(r'<input checked [^>]*name="remember"', page)
+    form = {"email": "ada@example.org", "password": PASSWORD, "remember": "y"}
+    assert browser.post(login, data=form, headers=OWN).location == "/secret"
+    assert browser.get("/secret").text == "secret"
+    browser.delete_cookie("session")
+    assert who(browser) == "ada@example.org"
 
 
 def test_with_sessions_in_cookies_all_others_are_ended(site: Site) -> None:
@@ -155,7 +183,7 @@ def test_with_sessions_in_cookies_all_others_are_ended(site: Site) -> None:
     log_in(one)
     log_in(two, remember="y")
     assert "keeps no list of devices" in one.get("/account/sessions").text
-    send(one, "/account/sessions/end-others")
+    send(one, "/account/sessions/end-others", password=PASSWORD)
     assert (who(one), who(two)) == ("ada@example.org", "stranger")
 
 
@@ -195,6 +223,13 @@ def test_forms_of_other_sites_are_refused(site: Site) -> None:
     form = {"email": "ada@example.org", "password": PASSWORD}
     assert stranger.post("/account/login", data=form, headers=foreign).status_code == 422
     assert who(stranger) == "stranger"
+
+
+def test_with_logins_disabled_the_account_s_pages_have_nobody(site: Site) -> None:
+    """With LOGIN_DISABLED, pages that are about somebody say that nobody is logged in."""
+    site.app.config["LOGIN_DISABLED"] = True
+    for page in ("password", "address", "sessions"):
+        assert site.browser().get(f"/account/{page}").status_code == 401, page
 
 
 def test_logging_out_is_no_link(site: Site) -> None:
@@ -314,6 +349,86 @@ def test_pages_may_be_left_out(site: Site) -> None:
     assert page.status_code == 200
     assert "Make an account" not in page.text
     assert app.test_client().get("/me/register").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        {"login"},
+        {"logout"},
+        {"register", "confirm"},
+        {"forgotten"},
+        {"register", "forgotten", "reset"},
+        {"index"},
+        {"password"},
+        {"address"},
+        {"address", "confirm_address"},
+        {"sessions", "end_session", "end_others"},
+        {"login", "logout", "index"},
+    ],
+    ids=lambda names: "-".join(sorted(names)),
+)
+def test_no_page_fails_where_others_are_left_out(site: Site, without: set[str]) -> None:
+    """Whatever is left out, the pages that are there work, and lead to pages that are there."""
+    app = Erlen("other")
+    app.config.update({**site.app.config, "SESSION_BACKEND": "memory"})
+    site.db.init_app(app)
+    accounts: Accounts[t.Any] = Accounts(app, site.db, site.user, without=without)
+    other = Site(app, site.db, site.user, accounts)
+    app.add_url_rule("/", "home", lambda: "home")
+
+    @app.post("/in")
+    def enter() -> str:
+        accounts.log_in(accounts.find_by_id("1"))
+        return ""
+
+    def visit(path: str, **form: str) -> str:
+        name = path.split("/")[2]
+        answer = send(browser, path, **form) if form else browser.get(path)
+        assert answer.status_code in (200, 303, 404, 405, 410, 422), path
+        if answer.location:
+            assert browser.get(answer.location).status_code == 200, path
+        for address in re.findall(r'(?:href|action)="(/[^"]+)"', answer.text):
+            assert browser.get(address).status_code in (200, 405), (name, address)
+        return str(answer.text)
+
+    browser, second = other.browser(), other.browser()
+    for client in (browser, second):
+        client.post("/in", headers=OWN)
+    for rule in list(app.url_map.iter_rules()):
+        if rule.endpoint.startswith("accounts.") and "static" not in rule.endpoint:
+            visit(rule.rule.replace("<token>", "x").replace("<record_id>", "x"))
+    for path, form in (
+        ("register", NEW),
+        ("address", {"email": "new@example.org", "current": PASSWORD}),
+        ("forgotten", {"email": "ada@example.org"}),
+    ):
+        sent = len(other.outbox)
+        visit(f"/account/{path}", **form)
+        if len(other.outbox) > sent:
+            visit(other.link())
+            visit(other.link(), password=OTHER, repeat=OTHER)
+            browser.post("/in", headers=OWN)
+    visit("/account/password", current=OTHER, password=PASSWORD, repeat=PASSWORD)
+    visit("/account/password", current=PASSWORD, password=OTHER, repeat=OTHER)
+    visit("/account/sessions/end-others", password=OTHER)
+    other.close()
+
+
+def test_a_page_that_others_need_is_not_left_out_alone(site: Site) -> None:
+    """When the application is made, the error names the page that would lead nowhere."""
+    for name, other in (
+        ("confirm", "register"),
+        ("reset", "forgotten"),
+        ("confirm_address", "address"),
+        ("sessions", "end_session"),
+        ("end_others", "sessions"),
+    ):
+        app = Flask("x")
+        app.config.update(SQLALCHEMY_DATABASE_URI="sqlite://")
+        without = {name, "register"} - {other}
+        with pytest.raises(ValueError, match=f"The page '{other}' needs '{name}'"):
+            Accounts(app, site.db, site.user, without=without)
 
 
 def test_mistakes_of_the_set_up_are_explained(site: Site) -> None:

@@ -135,9 +135,9 @@ def test_a_link_is_good_for_an_hour(site: Site, monkeypatch: pytest.MonkeyPatch)
     send(browser, "/account/forgotten", email=ADA)
     link = site.link()
     now = int(time.time())
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + 3590)
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + 3300)
     assert browser.get(link).status_code == 200
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + 3660)
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + 3900)
     assert browser.get(link).status_code == 410
     site.app.config["ACCOUNTS_LIFETIMES"] = {"reset": timedelta(hours=2)}
     assert browser.get(link).status_code == 200

@@ -302,18 +302,23 @@ def test_change_of_address(site: Site) -> None:
 
 
 def test_list_of_sessions(site: Site) -> None:
-    """7.5.2: users see where they are logged in, and end it."""
+    """7.5.2: users see where they are logged in, and end it once they have shown who they are."""
     site.add()
     here, there = site.visitor(), site.visitor()
     assert log_in(here) and log_in(there)
     page = here.get("/account/sessions").text
     (path,) = re.findall(r'action="(/account/sessions/[^"]+/end)"', page)
-    post(here, path)
+    for wrong in ({}, {"password": ""}, {"password": SECOND}):
+        assert post(here, path, **wrong).status_code in (200, 422)
+        assert is_in(there)
+    assert post(here, path, password=FIRST).status_code == 303
     assert is_in(here)
     assert not is_in(there)
     again = site.visitor()
     assert log_in(again)
     post(here, "/account/sessions/end-others")
+    assert is_in(again)
+    post(here, "/account/sessions/end-others", password=FIRST)
     assert is_in(here)
     assert not is_in(again)
 

@@ -301,6 +301,23 @@ def test_two_policies() -> None:
             return False
 
 
+def test_policy_with_other_parameters() -> None:
+    """A policy that could not be called, or that nobody would ask, is an error at once."""
+    policies: t.Any = policy
+
+    def of_object(user: t.Any, page: str) -> bool:
+        return True
+
+    def of_user(user: t.Any, *, strict: bool = True) -> bool:
+        return strict
+
+    with pytest.raises(ConfigError, match=r"of_object on 'page:print' .* @policy\('page:print', "):
+        policies("page:print")(of_object)
+    with pytest.raises(ConfigError, match=r"of_user on 'page:print' .* an object of str\. Give it"):
+        policies("page:print", str)(of_user)
+    assert policies("page:print")(of_user) is of_user
+
+
 def test_policy_that_fails(app: Flask) -> None:
     """An exception in a policy lets nobody in."""
 

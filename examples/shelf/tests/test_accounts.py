@@ -114,7 +114,8 @@ def test_the_list_of_sessions_shows_each_device(app: Erlen, ada: FlaskClient) ->
     assert page.count("Last used") == 2
     assert page.count("This device") == 1
     [address] = re.findall(r'action="(/account/sessions/[^"]+/end)"', page)
-    ada.post(address)
+    assert "Type your password" in ada.post(address).text
+    ada.post(address, data={"password": PASSWORD})
     assert "Log in" in other.get("/").text
     assert "Ada" in ada.get("/").text
 

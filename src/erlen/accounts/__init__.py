@@ -34,6 +34,7 @@ from .mail import MailNotSetUp as MailNotSetUp
 from .mailers import ConsoleMailer as ConsoleMailer
 from .mailers import FileMailer as FileMailer
 from .mailers import Mailer as Mailer
+from .mailers import MailNotSecure as MailNotSecure
 from .mailers import MemoryMailer as MemoryMailer
 from .mailers import SMTPMailer as SMTPMailer
 from .messages import Message as Message

@@ -11,11 +11,19 @@ from sqlalchemy.exc import IntegrityError
 
 from erlen import current_app, session
 from erlen.forms.i18n import gettext
-from erlen.login import LoginManager, login_remembered, login_user, logout_user
+from erlen.login import (
+    LoginManager,
+    login_fresh,
+    login_remembered,
+    login_user,
+    logout_user,
+)
 from erlen.login.passwords import hash_password, prepare_passwords, verify_and_update
+from erlen.login.utils import find_manager
 
 from .addresses import address_key, clean_address
 from .attempts import AttemptStore, DatabaseAttempts, MemoryAttempts, attempts_table
+from .devices import read_session
 from .guard import Guard
 from .letters import Letters, describe
 from .mail import Mail
@@ -172,10 +180,9 @@ class Accounts(t.Generic[U]):
             manager.init_app(app)
         if manager.user_callback is None:
             manager.user_loader(self.load_user)
-        if manager.login_view is None:
-            manager.login_view = "accounts.login"
-        if manager.refresh_view is None:
-            manager.refresh_view = "accounts.login"
+        if "login" not in self.without:
+            manager.login_view = manager.login_view or "accounts.login"
+            manager.refresh_view = manager.refresh_view or "accounts.login"
         if manager.localize_callback is None:
             manager.localize_callback = gettext
 
@@ -299,15 +306,16 @@ class Accounts(t.Generic[U]):
         """Store a better hash of the same password, unless the password was changed meanwhile."""
         self._change_if(user, {"password_hash": new_hash})
 
-    def log_in(self, user: U, *, remember: bool = False) -> None:
+    def log_in(self, user: U, *, remember: bool = False, fresh: bool = True) -> None:
         """Log a user in, in a session with a new identifier that says whose it is.
 
         :param user: the user.
         :param remember: whether to remember it beyond the browser's session.
+        :param fresh: whether the user has just shown who they are.
         """
         session.renew()
         session.owner = user.get_id()
-        login_user(user, remember=remember)
+        login_user(user, remember=remember, fresh=fresh)
 
     def log_out(self) -> None:
         """Log the user of this session out, and forget what is in the session."""
@@ -328,22 +336,38 @@ class Accounts(t.Generic[U]):
     def end_session(self, user: U, record_id: str) -> bool:
         """End one of the current user's sessions.
 
-        What was remembered ends with it, or the device would be back at once. As nobody knows which
-        cookie is that device's, other devices too must log in when their sessions end.
+        What its browser remembers ends with it, or the device would be back at once. Where that
+        cannot be written down (``REMEMBER_COOKIE_ENDED``), or the session interface is one that
+        cannot be asked for it, other devices too must log in when their sessions end.
 
         :param user: the current user.
         :param record_id: the ``id`` of its record.
         :returns: whether there was one.
         """
-        app = current_app._get_current_object()
-        if not app.session_interface.revoke(app, user.get_id(), record_id):
+        app, owner = current_app._get_current_object(), user.get_id()
+        if any(one.current and one.id == record_id for one in self.sessions_of(user)):
+            self.log_out()
+            return True
+        is_remembered = login_remembered()
+        data = read_session(app.session_interface, owner, record_id)
+        # The session last: in between, the device could come back by what it remembers.
+        is_forgotten = data is not None and find_manager(app).end_remembered(data)
+        if not app.session_interface.revoke(app, owner, record_id):
             return False
+        if not is_forgotten:
+            self._forget_others(user)
+        elif is_remembered and not login_remembered():
+            # It was an older session of this browser, which is to stay remembered.
+            self.log_in(user, remember=True, fresh=login_fresh())
+        return True
+
+    def _forget_others(self, user: U) -> None:
+        """End what is remembered anywhere but here."""
         is_remembered = login_remembered()
         user.end_remembered_logins()
         self.db.session.commit()
         if is_remembered:
-            self.log_in(user, remember=True)
-        return True
+            self.log_in(user, remember=True, fresh=login_fresh())
 
     def end_other_logins(self, user: U) -> None:
         """End all logins of the current user but that of this request, remembered ones too.
@@ -352,14 +376,14 @@ class Accounts(t.Generic[U]):
         """
         user.end_logins()
         self.db.session.commit()
-        self._stay(user)
+        self._stay(user, fresh=login_fresh())
 
-    def _stay(self, user: U) -> None:
+    def _stay(self, user: U, *, fresh: bool = True) -> None:
         """Let this session go on where all others have ended."""
         app = current_app._get_current_object()
         app.session_interface.revoke_all(app, user.get_id(), except_current=True)
         # Before the stamp is renewed in the session, which ends what was remembered.
-        self.log_in(user, remember=login_remembered())
+        self.log_in(user, remember=login_remembered(), fresh=fresh)
 
     def _end_all(self, user: U) -> None:
         app = current_app._get_current_object()
@@ -385,7 +409,7 @@ class Accounts(t.Generic[U]):
         """
         email = clean_address(email)
         self.letters.check()
-        may_send = self.guard.count_mail(address_key(email))
+        may_send = self.guard.count_mail(address_key(email), "confirm")
         password_hash = hash_password(password)
         user = self._store_new(email, password_hash, fill)
         if user is None:
@@ -452,7 +476,7 @@ class Accounts(t.Generic[U]):
         :raises MailNotSetUp: if no mail can be sent.
         """
         self.letters.check()
-        may_send = self.guard.count_mail(address_key(email))
+        may_send = self.guard.count_mail(address_key(email), "reset")
         user = self.find_by_email(email)
         # To the address that is stored: what was typed may only look like it.
         to = user.email if user is not None and user.is_active and may_send else None
@@ -519,7 +543,7 @@ class Accounts(t.Generic[U]):
         """
         email = clean_address(email)
         self.letters.check()
-        may_send = self.guard.count_mail(address_key(email))
+        may_send = self.guard.count_mail(address_key(email), "address")
         is_free = self.find_by_email(email) is None
         self._send_link(
             "address" if is_free else "taken",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import typing as t
 
+from erlen import current_app
 from erlen.forms import FlaskForm
 from erlen.forms.fields import BooleanField, EmailField, PasswordField
 from erlen.forms.i18n import gettext, lazy_gettext
 from erlen.forms.validators import EqualTo, InputRequired, Length, ValidationError
 from erlen.login.passwords import PasswordRefused, check_new_password
+from erlen.login.passwords_rules import MAX_LENGTH, MIN_LENGTH
 
-from .addresses import MAX_LENGTH, AddressRefused, clean_address
+from .addresses import MAX_LENGTH as MAX_ADDRESS
+from .addresses import AddressRefused, clean_address
 
 __all__ = [
     "ActionForm",
@@ -35,7 +38,7 @@ def _required(maximum: int) -> list[t.Any]:
 
 def _email(label: str, autocomplete: str = "email") -> EmailField:
     return EmailField(
-        _texts(label), validators=_required(MAX_LENGTH), render_kw={"autocomplete": autocomplete}
+        _texts(label), validators=_required(MAX_ADDRESS), render_kw={"autocomplete": autocomplete}
     )
 
 
@@ -61,7 +64,7 @@ class NewPasswordForm(FlaskForm):
         try:
             check_new_password(field.data or "", context=known)
         except PasswordRefused as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(_explain(error)) from None
 
 
 def _repeat() -> PasswordField:
@@ -138,6 +141,18 @@ class ChangeAddressForm(FlaskForm):
 
 class ActionForm(FlaskForm):
     """A button: no fields but the token."""
+
+
+def _explain(error: PasswordRefused) -> str:
+    """Return why a password is refused, in the language of the request."""
+    config = current_app.config
+    if error.reason == "too short":
+        count = config.get("PASSWORD_MIN_LENGTH", MIN_LENGTH)
+        return gettext("Use at least %(count)s characters.") % {"count": count}
+    if error.reason == "too long":
+        count = config.get("PASSWORD_MAX_LENGTH", MAX_LENGTH)
+        return gettext("Use at most %(count)s characters.") % {"count": count}
+    return gettext(str(error))
 
 
 def _check_address(field: EmailField) -> None:

@@ -19,13 +19,14 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.exceptions import TooManyRequests
 
 from erlen import after_this_request, request
+from erlen.forms.i18n import gettext
 
 from .attempts import AttemptStore, Limit, begin, fail, give_back, take
 
 if t.TYPE_CHECKING:
     from erlen import Flask, Response
 
-    from .tokens import Tokens
+    from .tokens import Purpose, Tokens
 
 __all__ = ["LIMITS", "Attempt", "Guard"]
 
@@ -121,10 +122,14 @@ class Guard:
             counted.append((name, limit, is_shared))
         return Attempt(self, counted, account)
 
-    def count_mail(self, account: str) -> bool:
+    def count_mail(self, account: str, purpose: Purpose) -> bool:
         """Count a request that sends mail to somebody.
 
+        Each purpose has its own count: strangers who register somebody's address again and again
+        do not keep the mail from its owner that lets them in.
+
         :param account: the key of the account.
+        :param purpose: what the mail is for.
         :returns: whether mail may be sent to it again already.
         :raises TooManyRequests: if this client has asked too often.
         """
@@ -132,7 +137,7 @@ class Guard:
         wait = take(self.store, name, self.limit("mail-address"))
         if wait:
             raise make_refusal(wait)
-        name = self._name("mail-account", account)
+        name = self._name("mail-account", purpose, account)
         return not take(self.store, name, self.limit("mail-account"))
 
     # --- Known browsers -------------------------------------------------------------------------
@@ -207,4 +212,5 @@ def make_refusal(wait: float) -> TooManyRequests:
 
     :param wait: the seconds to wait.
     """
-    return TooManyRequests("Too many attempts. Please wait a little.", retry_after=int(wait) + 1)
+    reason = gettext("Too many attempts. Please wait a little.")
+    return TooManyRequests(reason, retry_after=int(wait) + 1)

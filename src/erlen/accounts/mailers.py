@@ -12,7 +12,15 @@ import typing as t
 from email.message import EmailMessage
 from pathlib import Path
 
-__all__ = ["ConsoleMailer", "FileMailer", "Mailer", "MemoryMailer", "SMTPMailer", "Security"]
+__all__ = [
+    "ConsoleMailer",
+    "FileMailer",
+    "MailNotSecure",
+    "Mailer",
+    "MemoryMailer",
+    "SMTPMailer",
+    "Security",
+]
 
 Security = t.Literal["starttls", "tls", "none"]
 
@@ -102,6 +110,10 @@ class MemoryMailer:
         self.outbox.append(mail)
 
 
+class MailNotSecure(RuntimeError):
+    """A mail server that mail cannot be handed to without others reading it; nothing was sent."""
+
+
 class SMTPMailer:
     """Hands mail to an SMTP server (RFC 5321), encrypted, with the server's certificate verified.
 
@@ -145,11 +157,33 @@ class SMTPMailer:
 
         :param mail: the mail.
         :param recipients: the addresses that it goes to.
+        :raises MailNotSecure: where the server offers no encryption, or its certificate is not one
+            to be trusted.
         """
         with self._connect() as connection:
             connection.send_message(mail, to_addrs=recipients)
 
     def _connect(self) -> smtplib.SMTP:
+        try:
+            return self._open()
+        except ssl.SSLCertVerificationError as error:
+            raise MailNotSecure(
+                f"The certificate of the mail server {self.server}:{self.port} is not trusted:"
+                f" {error.verify_message} Set MAIL_SERVER to the name in the certificate. If an"
+                " authority of your own has signed it, add that to those that this machine trusts,"
+                " or set the environment variable SSL_CERT_FILE to its file."
+            ) from error
+        except ssl.SSLEOFError:
+            # The server broke off, as one does that is started anew; the next attempt may go well.
+            raise
+        except ssl.SSLError as error:
+            raise MailNotSecure(
+                f"No encrypted connection to the mail server {self.server}:{self.port} can be made:"
+                f" {error}. Set MAIL_SECURITY to what that port is for: 'starttls' as on 587, or"
+                " 'tls' as on 465."
+            ) from error
+
+    def _open(self) -> smtplib.SMTP:
         address, context = (self.server, self.port), ssl.create_default_context()
         if self.security == "tls":
             connection: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -159,11 +193,21 @@ class SMTPMailer:
             connection = smtplib.SMTP(*address, timeout=self.timeout)
         try:
             if self.security == "starttls":
-                # It raises where the server does not offer it: no silent way back to plain text.
-                connection.starttls(context=context)
+                self._encrypt(connection, context)
             if self.username:
                 connection.login(self.username, self.password or "")
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _encrypt(self, connection: smtplib.SMTP, context: ssl.SSLContext) -> None:
+        try:
+            connection.starttls(context=context)
+        except smtplib.SMTPNotSupportedError as error:
+            # No silent way back to plain text: somebody on the way may have taken the offer out.
+            raise MailNotSecure(
+                f"The mail server {self.server}:{self.port} does not offer STARTTLS, so no mail was"
+                " handed to it. Set MAIL_SECURITY to 'tls' if its connections are encrypted from"
+                " the first byte, as on port 465."
+            ) from error

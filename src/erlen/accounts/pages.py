@@ -19,9 +19,18 @@ from erlen import (
 )
 from erlen.forms import FlaskForm, find_next
 from erlen.forms.i18n import gettext
-from erlen.login import current_user, login_required
+from erlen.login import (
+    confirm_login,
+    current_user,
+    login_fresh,
+    login_remembered,
+    login_required,
+    login_url,
+)
 from erlen.login.permissions import public
+from erlen.login.utils import find_manager
 
+from .devices import describe_device
 from .forms import (
     ActionForm,
     ChangeAddressForm,
@@ -32,6 +41,7 @@ from .forms import (
     RegisterForm,
     ResetForm,
 )
+from .languages import find_language
 from .mail import MailNotSetUp
 from .models import AccountMixin
 
@@ -67,6 +77,16 @@ RULES: tuple[tuple[str, str, tuple[str, ...], bool], ...] = (
     ("end_session", "/sessions/<record_id>/end", ("POST",), True),
     ("end_others", "/sessions/end-others", ("POST",), True),
 )
+
+#: Pages that cannot be there without others, which they link to or send mails with links to.
+NEEDS: t.Mapping[str, tuple[str, ...]] = {
+    "register": ("confirm", "reset"),
+    "forgotten": ("reset",),
+    "address": ("confirm_address",),
+    "sessions": ("end_session", "end_others"),
+    "end_session": ("sessions",),
+    "end_others": ("sessions",),
+}
 
 
 class Pages(t.Generic[U]):
@@ -115,11 +135,25 @@ class Pages(t.Generic[U]):
         """
         return (request.script_root or "") + "/"
 
+    def login_page(self) -> str:
+        """Return the address of the page to log in at.
+
+        Where it is left out here, that is what the login manager says, or else :meth:`home`.
+        """
+        if "login" not in self.accounts.without:
+            return url_for("accounts.login")
+        view = find_manager(current_app).login_view
+        return login_url(view) if view else self.home()
+
+    def account_page(self) -> str:
+        """Return the address to go to after the account was changed."""
+        return self.home() if "index" in self.accounts.without else url_for("accounts.index")
+
     # --- In and out -----------------------------------------------------------------------------
 
     def login(self) -> ResponseReturnValue:
         """Ask for address and password, and log in."""
-        form = self.login_form()
+        form = self.login_form(**self._find_known())
         if not form.validate_on_submit():
             return self.show("login", form)
         data = form.data
@@ -160,8 +194,7 @@ class Pages(t.Generic[U]):
             return self.show("confirm", form, email=claimed.email)
         user = self.accounts.confirm(token, form.data["password"])
         if user is None:
-            form["password"].errors = [gettext("The password is not right.")]
-            return self.show("confirm", form, email=claimed.email)
+            return self._refuse_password("confirm", form, "password", email=claimed.email)
         self.accounts.log_in(user)
         flash(gettext("Your address is confirmed. Welcome."))
         return self.go_on()
@@ -187,7 +220,7 @@ class Pages(t.Generic[U]):
         if self.accounts.reset(token, form.data["password"]) is None:
             return self.show("gone", status=410)
         flash(gettext("Your password is changed. Log in with the new one."))
-        return redirect(url_for("accounts.login"), 303)
+        return redirect(self.login_page(), 303)
 
     # --- The account ----------------------------------------------------------------------------
 
@@ -202,10 +235,10 @@ class Pages(t.Generic[U]):
         if not form.validate_on_submit():
             return self.show("password", form)
         if not self.accounts.confirm_password(user, form.data["current"]):
-            return self._refuse_password("password", form)
+            return self._refuse_password("password", form, "current")
         self.accounts.change_password(user, form.data["password"])
         flash(gettext("Your password is changed. All other devices are logged out."))
-        return redirect(url_for("accounts.index"), 303)
+        return redirect(self.account_page(), 303)
 
     def address(self) -> ResponseReturnValue:
         """Ask for another address, and mail a link to it."""
@@ -214,7 +247,7 @@ class Pages(t.Generic[U]):
         if not form.validate_on_submit():
             return self.show("address", form)
         if not self.accounts.confirm_password(user, form.data["current"]):
-            return self._refuse_password("address", form)
+            return self._refuse_password("address", form, "current")
         self.accounts.send_address_change(user, form.data["email"])
         return self.show("sent", purpose="address", email=form.data["email"])
 
@@ -228,7 +261,7 @@ class Pages(t.Generic[U]):
         if self.accounts.change_address(token) is None:
             return self.show("gone", status=410)
         flash(gettext("Your address is changed."))
-        return redirect(url_for("accounts.index"), 303)
+        return redirect(self.account_page(), 303)
 
     # --- Sessions -------------------------------------------------------------------------------
 
@@ -237,24 +270,58 @@ class Pages(t.Generic[U]):
         return self.show(
             "sessions",
             records=self.accounts.sessions_of(self._user()),
+            device_of=describe_device,
             are_kept=current_app.session_interface.keeps_sessions,
         )
 
     def end_session(self, record_id: str) -> ResponseReturnValue:
-        """Log out one of the user's other sessions."""
+        """Log out one of the user's other sessions, once the password was typed again."""
         self._check_action()
-        if not self.accounts.end_session(self._user(), record_id):
-            flash(gettext("That session had ended already."))
-        else:
+        user = self._user()
+        records = {record.id: record for record in self.accounts.sessions_of(user)}
+        if record_id in records:
+            device = describe_device(records[record_id].user_agent)
+            page = self._ask_again("end_session", user, device=device)
+            if page is not None:
+                return page
+        if self.accounts.end_session(user, record_id):
             flash(gettext("That device is logged out."))
+        else:
+            flash(gettext("That session had ended already."))
         return redirect(url_for("accounts.sessions"), 303)
 
     def end_others(self) -> ResponseReturnValue:
-        """Log out all other sessions."""
+        """Log out all other sessions, once the password was typed again."""
         self._check_action()
-        self.accounts.end_other_logins(self._user())
+        user = self._user()
+        page = self._ask_again("end_others", user)
+        if page is not None:
+            return page
+        self.accounts.end_other_logins(user)
         flash(gettext("All other devices are logged out."))
         return redirect(url_for("accounts.sessions"), 303)
+
+    def _ask_again(self, name: str, user: U, **values: t.Any) -> ResponseReturnValue | None:
+        """Return the page that asks for the password again; ``None`` once that is done.
+
+        A session that was left open, or stolen, must not throw the owner out elsewhere (OWASP
+        ASVS 5.0, 7.5.2). Where the settings say that a login is enough, it must be a fresh one.
+        """
+        asks = current_app.config.get("ACCOUNTS_END_SESSIONS_WITH_PASSWORD", True)
+        if login_fresh() and not (asks and user.password_hash):
+            return None
+        if not user.password_hash:
+            view = find_manager(current_app).refresh_view or self.login_page()
+            return redirect(login_url(view, url_for("accounts.sessions")), 303)
+        if "password" not in request.form:
+            return self.show(name, self.confirm_form(None), **values)
+        form = self.confirm_form()
+        if not form.validate():
+            return self.show(name, form, **values)
+        if not self.accounts.confirm_password(user, form.data["password"]):
+            return self._refuse_password(name, form, "password", **values)
+        confirm_login()
+        return None
 
     # --- For views ------------------------------------------------------------------------------
 
@@ -275,6 +342,8 @@ class Pages(t.Generic[U]):
             _=gettext,
             accounts=self.accounts,
             base_template=self.accounts.base_template,
+            language=find_language(),
+            login_page=self.login_page(),
             form=form,
             next=find_next(),
             action_form=partial(ActionForm, None),
@@ -286,7 +355,19 @@ class Pages(t.Generic[U]):
         """Redirect to where the visitor was going, if that is on this site."""
         return redirect(find_next() or self.home(), 303)
 
+    def _find_known(self) -> dict[str, t.Any]:
+        """Return what the form for logging in begins with, for those who confirm a login.
+
+        An empty box would end what is remembered.
+        """
+        if not current_user.is_authenticated:
+            return {}
+        return {"email": self._user().email, "remember": login_remembered()}
+
     def _user(self) -> U:
+        # With LOGIN_DISABLED, in tests, there need not be anybody.
+        if not current_user.is_authenticated:
+            abort(401)
         user: U = current_user._get_current_object()
         return user
 
@@ -303,10 +384,9 @@ class Pages(t.Generic[U]):
         t.cast("t.Any", form).context = (user.email,)
         return form
 
-    def _refuse_password(self, name: str, form: FlaskForm) -> Response:
-        field: t.Any = form["current"]
-        field.errors = [gettext("The password is not right.")]
-        return self.show(name, form)
+    def _refuse_password(self, name: str, form: FlaskForm, field: str, **values: t.Any) -> Response:
+        t.cast("t.Any", form[field]).errors = [gettext("The password is not right.")]
+        return self.show(name, form, **values)
 
     def _refuse(self, name: str, form: FlaskForm, reason: str) -> Response:
         # With the form, not flashed: that would store a session for each that guesses.
@@ -318,11 +398,18 @@ def make_blueprint(accounts: Accounts[t.Any]) -> Blueprint:
     """Return the blueprint ``accounts`` with the pages.
 
     :param accounts: the extension.
-    :raises ValueError: if it is to be without an endpoint that there is not.
+    :raises ValueError: if it is to be without an endpoint that there is not, or that others need.
     """
     unknown = accounts.without - {name for name, *_ in RULES}
     if unknown:
         raise ValueError(f"There is no such page of accounts: {', '.join(sorted(unknown))}.")
+    for name, needed in NEEDS.items():
+        missing = accounts.without.intersection(needed)
+        if missing and name not in accounts.without:
+            raise ValueError(
+                f"The page {name!r} needs {', '.join(map(repr, sorted(missing)))}, which you have"
+                f" left out. Leave {name!r} out as well."
+            )
     blueprint = Blueprint(
         "accounts",
         __name__,

@@ -1,8 +1,10 @@
 """Tokens for links in mails: signed, short-lived, and of use once.
 
 A token names a user and holds a digest of the user's address, password hash and stamp as they were
-when it was made. Using it changes one of these, and so ends it, as any other change does. Nothing
-of it is stored, so a copy of the database has none, and makes none without the secret key.
+when it was made. Using it changes one of these, and so ends it, as any other change does. Before an
+address is confirmed, passwords do not count for a reset, as anybody may have chosen them: its use
+confirms the address, which ends the token. Nothing of it is stored, so a copy of the database has
+none, and makes none without the secret key.
 """
 
 from __future__ import annotations
@@ -131,7 +133,10 @@ class Tokens:
 
 def _digest(key: bytes, purpose: str, user_id: str, value: str, user: AccountMixin | None) -> str:
     state: tuple[str, ...] = ()
-    if user is not None:
+    if user is not None and purpose == "reset" and not user.is_confirmed:
+        # Strangers may register the address over and over. Whoever has its mail still gets in.
+        state = (user.email_key,)
+    elif user is not None:
         confirmed = "" if user.confirmed_at is None else "confirmed"
         state = (user.email_key, user.password_hash or "", user.login_stamp, confirmed)
     return hmac.digest(key, _join("token", purpose, user_id, value, *state), "sha256").hex()

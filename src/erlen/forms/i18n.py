@@ -25,10 +25,30 @@ if t.TYPE_CHECKING:
 
     from babel import Locale
 
-__all__ = ["LazyText", "Translations", "get_locale", "gettext", "lazy_gettext", "translations"]
+__all__ = [
+    "LazyText",
+    "Translations",
+    "add_catalogs",
+    "get_locale",
+    "gettext",
+    "lazy_gettext",
+    "translations",
+]
 
 #: Our own messages, a file for each language.
 CATALOGS = Path(__file__).parent / "locale"
+
+_folders = [CATALOGS]
+
+
+def add_catalogs(folder: Path) -> None:
+    """Have the messages of another package translated, which come after ours.
+
+    :param folder: where it has a file for each language, such as ``de.po``.
+    """
+    if folder not in _folders:
+        _folders.append(folder)
+        _load.cache_clear()
 
 
 class Translations:
@@ -181,7 +201,7 @@ def _get_catalog() -> NullTranslations:
 
 @lru_cache(maxsize=256)
 def _load(locale: str, folder: str | None) -> NullTranslations:
-    """Return the messages of the application, then ours, then those of WTForms."""
+    """Return the messages of the application, then ours and added ones, then those of WTForms."""
     first = NullTranslations()
     for catalog in _find_catalogs(locale, folder):
         first.add_fallback(catalog)
@@ -221,8 +241,8 @@ def _read_own(names: list[str]) -> Iterator[NullTranslations]:
     from babel.messages.pofile import read_po
     from babel.support import Translations as Catalog
 
-    for name in names:
-        path = CATALOGS / f"{name}.po"
+    paths = [folder / f"{name}.po" for name in names for folder in _folders]
+    for path in paths:
         if path.exists():
             compiled = BytesIO()
             with path.open("rb") as file:

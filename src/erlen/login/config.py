@@ -37,6 +37,7 @@ SESSION_KEYS = {
     "_id",
     "_fresh",
     "_stamp",
+    "_remembered",
     "next",
 }
 #: Requests with these methods need no login: browsers ask with ``OPTIONS`` before they send what

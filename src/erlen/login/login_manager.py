@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 import warnings
 from collections.abc import Callable
@@ -34,7 +35,10 @@ from .remember import (
     encode_cookie,
     find_duration,
     make_token,
+    new_identifier,
+    note_token,
     read_cookie,
+    read_note,
     wants_tokens,
 )
 from .signals import (
@@ -60,6 +64,8 @@ from .utils import (
 )
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from erlen import Flask, Request, Response
     from erlen.sessions import SessionMixin
 
@@ -225,6 +231,22 @@ class LoginManager(t.Generic[U]):
         self.needs_refresh_callback = callback
         return callback
 
+    # --- Ending what is remembered --------------------------------------------------------------
+
+    def end_remembered(self, session: Mapping[str, t.Any]) -> bool:
+        """End the login that the browser of a session remembers, if it does so; others go on.
+
+        A session knows it where sessions are kept on the server and logins are remembered by
+        tokens. Revoke the session after it, or the browser goes on with that.
+
+        :param session: what is in the session, which need not be that of this request.
+        :returns: whether nothing is remembered by it any more; ``False`` where ended logins cannot
+            be written down.
+        """
+        app = current_app._get_current_object()
+        note = read_note(app, session)
+        return note is None or self._note_ended(app, *note)
+
     # --- Refusing -------------------------------------------------------------------------------
 
     def unauthorized(self) -> t.Any:
@@ -359,11 +381,16 @@ class LoginManager(t.Generic[U]):
         """See to it that a copy of the cookie is worth nothing."""
         app = current_app._get_current_object()
         login = read_cookie(app, cookie)
+        if login is not None and login.token is not None and login.expires is not None:
+            self._note_ended(app, login.token, login.expires)
+
+    def _note_ended(self, app: Flask, token: str, expires: float) -> bool:
+        """Write down that a token is not good any more, and tell whether that was possible."""
         ended = self._find_ended_logins(app)
-        if ended is None or login is None or login.token is None or login.expires is None:
-            return
+        if ended is None:
+            return False
         try:
-            ended.add(login.token, login.expires)
+            ended.add(token, expires)
         except OSError as error:
             app.logger.warning(
                 "A remembered login that was ended by a logout could not be noted, so a copy of its"
@@ -371,6 +398,8 @@ class LoginManager(t.Generic[U]):
                 " REMEMBER_COOKIE_ENDED to a folder that is, or set login.ended_logins.",
                 error,
             )
+            return False
+        return True
 
     def _find_ended_logins(self, app: Flask) -> EndedLogins | None:
         if self.ended_logins is not None:
@@ -404,6 +433,8 @@ class LoginManager(t.Generic[U]):
         # Without it, strong protection would end the session at the next request.
         session["_id"] = self._session_identifier_generator()
         stamp_session(app, user, login.user_id)
+        if login.token is not None and login.expires is not None:
+            note_token(app, session, login.token, login.expires)
         send(user_loaded_from_cookie, app, user=user)
         return user
 
@@ -456,11 +487,14 @@ class LoginManager(t.Generic[U]):
 
     def _write_cookie(self, response: Response, token: str | None) -> None:
         app = current_app._get_current_object()
-        session = current_session
+        session = current_session._get_current_object()
         duration = find_duration(app.config, session.get("_remember_seconds"))
         user_id, stamp = str(session["_user_id"]), session.get("_stamp")
         if stamp is not None or wants_tokens(app):
-            value = make_token(app, user_id, stamp, duration, token)
+            identifier = token or new_identifier()
+            value = make_token(app, user_id, stamp, duration, identifier)
+            if token is None:
+                note_token(app, session, identifier, time.time() + duration.total_seconds())
         else:
             value = encode_cookie(user_id)
         response.set_cookie(

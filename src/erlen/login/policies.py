@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from inspect import isawaitable
+from inspect import isawaitable, signature
 
 from erlen.exceptions import ConfigError
 
@@ -114,7 +114,8 @@ def policy(
     :param model: the class; ``None`` where the permission is not for objects.
     :param anonymous: whether it is asked for users who are not logged in, too. Otherwise those have
         not got the permission.
-    :raises ConfigError: where another function decides already.
+    :raises ConfigError: where another function decides already, or where this one cannot be called
+        with the user and, for a class, an object.
 
     .. code-block:: python
 
@@ -125,10 +126,31 @@ def policy(
     check_name(permission)
 
     def add(function: Callable[..., t.Any]) -> Callable[..., t.Any]:
-        shared.add(permission, model, Policy(function, anonymous))
+        new = Policy(function, anonymous)
+        _check_parameters(permission, model, new)
+        shared.add(permission, model, new)
         return function
 
     return add
+
+
+def _check_parameters(permission: str, model: type[t.Any] | None, new: Policy) -> None:
+    """Raise where a policy cannot be called with what it will be given.
+
+    Without its class, one that is for objects would never be asked.
+    """
+    if model is None:
+        given: tuple[t.Any, ...] = (None,)
+        remedy = f"the user alone. For objects, name their class: @policy({permission!r}, Book)."
+    else:
+        given = (None, None)
+        remedy = f"the user and an object of {model.__name__}. Give it these two parameters."
+    try:
+        signature(new.function).bind(*given)
+    except TypeError:
+        raise ConfigError(
+            f"The policy {new.name} on {permission!r} cannot be called with {remedy}"
+        ) from None
 
 
 def wait_for(app: Flask, result: t.Any) -> t.Any:

@@ -25,7 +25,7 @@ from .config import COOKIE_DURATION, COOKIE_HTTPONLY, COOKIE_NAME, COOKIE_SAMESI
 from .keys import as_bytes, find_keys
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from erlen import Flask
 
@@ -122,7 +122,7 @@ def make_token(
     user_id: str,
     stamp: str | None,
     duration: timedelta,
-    identifier: str | None = None,
+    identifier: str,
 ) -> str:
     """Return a token.
 
@@ -130,7 +130,7 @@ def make_token(
     :param user_id: the user's identifier.
     :param stamp: the digest of the user's stamp, if there is one.
     :param duration: for how long it is good.
-    :param identifier: that of the token whose place this one takes.
+    :param identifier: a new one, or that of the token whose place this one takes.
     """
     serializer = _find_serializer(app)
     if serializer is None:
@@ -138,7 +138,6 @@ def make_token(
     seconds = int(duration.total_seconds())
     # The signature has whole seconds only; a login may be ended in the very second it began.
     made = int(time.time() * 1000)
-    identifier = identifier or secrets.token_urlsafe(16)
     return serializer.dumps([user_id, stamp, identifier, seconds, made])
 
 
@@ -164,6 +163,47 @@ def read_token(app: Flask, token: str) -> RememberedLogin | None:
     if not expires > time.time():
         return None
     return RememberedLogin(user_id, stamp, identifier, expires, made / 1000)
+
+
+def new_identifier() -> str:
+    """Return an identifier that no token has."""
+    return secrets.token_urlsafe(16)
+
+
+# --- What a session knows of it -------------------------------------------------------------------
+
+
+def note_token(
+    app: Flask, session: MutableMapping[str, t.Any], identifier: str, expires: float
+) -> None:
+    """Write into a session which token its browser has, so that both can be ended at once.
+
+    Only where sessions are kept on the server: nobody else's can be ended.
+
+    :param app: the application.
+    :param session: the session.
+    :param identifier: that of the token.
+    :param expires: when the token ends, in seconds since 1970.
+    """
+    # Sessions of other packages need not have the attribute.
+    if getattr(app.session_interface, "keeps_sessions", False):
+        # As text: the session looks for changes inside of other values.
+        session["_remembered"] = f"{identifier} {int(expires)}"
+
+
+def read_note(app: Flask, session: Mapping[str, t.Any]) -> tuple[str, float] | None:
+    """Return the token that :func:`note_token` wrote into a session, and when it ends at latest.
+
+    :param app: the application.
+    :param session: what is in the session.
+    """
+    note = session.get("_remembered")
+    if not isinstance(note, str):
+        return None
+    identifier, _, expires = note.partition(" ")
+    # Requests after the note was written may have moved the end.
+    duration = find_duration(app.config, session.get("_remember_seconds"))
+    return identifier, max(float(expires), time.time() + duration.total_seconds())
 
 
 # --- The cookie of a request ----------------------------------------------------------------------

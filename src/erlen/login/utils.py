@@ -234,6 +234,7 @@ def _plan_remembering(app: Flask, remember: bool, seconds: float | None) -> None
     elif before is not None:
         # Otherwise whoever was remembered before comes back when the session ends.
         session["_remember"] = "clear"
+        session.pop("_remembered", None)
 
 
 def logout_user() -> bool:
@@ -246,7 +247,7 @@ def logout_user() -> bool:
     app = _this_app()
     manager = find_manager(app)
     user = _get_user()
-    for key in ("_user_id", "_fresh", "_id", "_stamp", "_remember"):
+    for key in ("_user_id", "_fresh", "_id", "_stamp", "_remember", "_remembered"):
         if key in session:
             del session[key]
     cookie = request.cookies.get(cookie_name(app.config))

@@ -38,11 +38,18 @@ def device_of(user_agent: str) -> str:
 
     :param user_agent: the header.
     """
-    browser = _find(_BROWSERS, user_agent)
-    system = _find(_SYSTEMS, user_agent)
+    browser, system = parts_of(user_agent)
     if browser and system:
         return f"{browser} on {system}"
     return browser or system or "Unknown device"
+
+
+def parts_of(user_agent: str) -> tuple[str, str]:
+    """Return the names of a browser and of a system; empty ones where nothing is known.
+
+    :param user_agent: the header.
+    """
+    return _find(_BROWSERS, user_agent), _find(_SYSTEMS, user_agent)
 
 
 def _find(names: tuple[tuple[str, str], ...], user_agent: str) -> str:
