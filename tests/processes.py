@@ -10,7 +10,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
 #: How long anything may take to happen, in seconds; a busy machine needs more than an idle one.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Answer(t.NamedTuple):

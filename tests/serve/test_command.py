@@ -77,14 +77,14 @@ def _children(pid: int) -> list[int]:
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
     """The first finishes requests; the second ends the server at once."""
     with Served(tmp_path) as served, served.connect() as slow:
-        slow.sendall(b"GET /slow?seconds=8 HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET /slow?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n")
         served.request()
         begun = time.monotonic()
         served.send_signal(signal.SIGINT)
         wait_for(lambda: "Ending" in served.output, "the beginning of the end")
         served.send_signal(signal.SIGINT)
         assert served.process.wait(PATIENCE) == 0
-        assert time.monotonic() - begun < 7
+        assert time.monotonic() - begun < 40
 
 
 def test_a_worker_may_be_ended_by_itself(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 import typing as t
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,41 @@ def test_the_end_leaves_no_request_unanswered(tmp_path: Path) -> None:
         assert time.monotonic() - begun < 12
         for connection in (slow, events, idle, fresh, websocket):
             connection.close()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_the_end_turns_nobody_away(kind: str, tmp_path: Path) -> None:
+    """SIGTERM while many connect: who has a connection gets an answer, others get none."""
+    bind = "127.0.0.1:0" if kind == "tcp" else f"unix:{tmp_path / 'app.sock'}"
+    outcomes: list[int | str] = []
+
+    def ask(served: Served) -> None:
+        while True:
+            with closing(served.client()) as client:
+                try:
+                    client.connect()
+                except OSError:
+                    return
+                try:
+                    client.request("GET", "/", headers={"Connection": "close"})
+                    outcomes.append(client.getresponse().status)
+                except (OSError, http.client.HTTPException) as error:
+                    outcomes.append(repr(error))
+
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with Served(folder, bind=bind) as served:
+            clients = [threading.Thread(target=ask, args=(served,)) for _ in range(16)]
+            for client in clients:
+                client.start()
+            wait_for(lambda: len(outcomes) > 200, "some requests")
+            served.send_signal(signal.SIGTERM)
+            for client in clients:
+                client.join(PATIENCE)
+            assert served.process.wait(PATIENCE) == 0
+        assert set(outcomes) == {200}, Counter(outcomes)
+        outcomes.clear()
 
 
 def _handshake(served: Served) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import typing as t
 
 import pytest
@@ -12,6 +13,7 @@ from .process import Served, read_all
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 OPTIONS = (
     "--health",
@@ -163,6 +165,37 @@ def test_slow_bodies_are_a_408(served: Served) -> None:
         ),
     )
     assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers), answers
+
+
+@pytest.mark.parametrize("interface", ["rsgi", "asgi"])
+@pytest.mark.parametrize("path", ["/echo", "/echo-async"])
+def test_slow_bodies_end_though_more_of_them_comes(
+    interface: str, path: str, tmp_path: Path
+) -> None:
+    """A client that goes on sending after its 408 is hung up on."""
+    options = (f"--interface={interface}", "--body-total-timeout=1")
+    with Served(tmp_path, *options) as served, served.connect() as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        connection.sendall(head.encode())
+        has_ended = threading.Event()
+        failures: list[OSError] = []
+
+        def go_on() -> None:
+            try:
+                while not has_ended.wait(0.05):
+                    connection.sendall(b"x")
+            except OSError as error:
+                failures.append(error)
+
+        sending = threading.Thread(target=go_on)
+        sending.start()
+        try:
+            assert read_all(connection).startswith(b"HTTP/1.1 408")
+            # What is sent to a closed connection is an error, the second time at the latest.
+            wait_for(lambda: failures, "the end of the connection")
+        finally:
+            has_ended.set()
+            sending.join()
 
 
 def _exchange_at_once(served: Served, *requests: bytes) -> list[bytes]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import select
 import socket
 import stat
+import struct
+import sys
 import typing as t
 from pathlib import Path
 
@@ -14,6 +18,17 @@ if t.TYPE_CHECKING:
 
 
 _MOST_WAITING = 1024
+# For Linux, which Python has no name for.
+_SO_ATTACH_FILTER = 26
+# The program of a packet filter (code, jumps, operand) that lets no new connection begin: of a
+# segment with SYN and without ACK nothing is kept, of each other all.
+_NO_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of the flags
+    (0x54, 0, 0, 0x12),  # keep SYN and ACK of it
+    (0x15, 0, 1, 0x02),  # is it SYN alone?
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFFFFFF),  # let through
+)
 # For those who connected in the moment of the end.
 _ENDING = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -53,6 +68,36 @@ class Listener:
         host, port = self.socket.getsockname()[:2]
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
+    def bar(self) -> bool:
+        """Let no new connection begin, while those that wait can still be taken.
+
+        Who comes now is not answered, tries again, and is refused when the socket is closed; the
+        file of a Unix socket is gone at once.
+
+        :returns: whether that can be done here.
+        """
+        if self.path is not None:
+            self._remove_file()
+            return True
+        if sys.platform != "linux":
+            return False
+        code = ctypes.create_string_buffer(
+            b"".join(struct.pack("=HBBI", *step) for step in _NO_SYN)
+        )
+        # As the system's struct sock_fprog.
+        program = struct.pack("@HP", len(_NO_SYN), ctypes.addressof(code))
+        try:
+            self.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        except OSError:
+            return False
+        return True
+
+    def has_waiting(self) -> bool:
+        """Return whether a connection waits to be taken."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(0))
+
     def turn_away(self) -> None:
         """Take no more connections, and answer those that no worker took."""
         waiting: list[socket.socket] = []
@@ -70,9 +115,14 @@ class Listener:
 
     def close(self) -> None:
         """Close the socket, and remove its file where that is still ours."""
+        self._remove_file()
         self.socket.close()
-        if self.path is not None and _inode_of(self.path) == self._inode:
+
+    def _remove_file(self) -> None:
+        if self.path is not None and self._inode and _inode_of(self.path) == self._inode:
             self.path.unlink(missing_ok=True)
+        # Only once: the file of another server may get the same number later.
+        self._inode = None
 
 
 def _refuse(connection: socket.socket) -> None:

@@ -30,6 +30,9 @@ _END_MARGIN = 2.0
 _RELOAD_IDLE = 3.0
 # A worker that lives less long than this is not replaced at once.
 _SHORT_LIFE = 10.0
+# How long workers that are to end may take connections that wait, and how often to look.
+_TAKE_TIME = 2.0
+_TAKE_PAUSE = 0.01
 _LONGEST_PAUSE = 30.0
 
 
@@ -400,6 +403,7 @@ class Master:
             return
         if not self._has_ended_workers:
             self._has_ended_workers = True
+            self._let_take()
             for child in self._children():
                 if child.is_ready:
                     child.drain(self.settings.graceful_timeout, IDLE)
@@ -407,6 +411,18 @@ class Master:
                     child.process.kill()
         if all(child.is_deaf for child in self._children()):
             self._listener.turn_away()
+
+    def _let_take(self) -> None:
+        """Let the workers take all connections that wait; no more come."""
+        if not self._listener.bar():
+            return
+        deadline = time.monotonic() + _TAKE_TIME
+        while (
+            self._listener.has_waiting()
+            and time.monotonic() < deadline
+            and any(child.is_ready and not child.is_deaf for child in self._children())
+        ):
+            self._wait(_TAKE_PAUSE)
 
     def _is_over(self) -> bool:
         return self._end_at is not None and not self._children()
