@@ -530,3 +530,12 @@ def test_websockets_have_the_session(bench: Bench) -> None:
     while client.get("/").json != {"a": "seen", "b": "seen"} and time.monotonic() < deadline:
         time.sleep(0.01)
     assert client.get("/").json == {"a": "seen", "b": "seen"}
+
+
+def test_what_a_client_calls_itself_is_kept_in_ascii(memory: Bench) -> None:
+    """Letters that are not printable ASCII do not reach the store; the others stay."""
+    app = memory.app()
+    client = app.test_client()
+    client.get("/login/ann", headers={"User-Agent": "Tel\u00e9phone\t1"})
+    (record,) = app.session_interface.sessions_of(app, "ann")
+    assert record.user_agent == "Tel?phone?1"
