@@ -102,3 +102,8 @@ def __getattr__(name: str) -> _t.Any:
     # The submodule of that name hides the builtin function globals().
     vars(import_module(__name__))[name] = value
     return value
+
+
+if not _t.TYPE_CHECKING:
+    # 'import *' would not find what is imported later.
+    __all__ = [*(name for name in dir() if not name.startswith("_")), *_LATER]

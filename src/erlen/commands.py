@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from abc import ABC, abstractmethod
 from functools import update_wrapper
+from inspect import iscoroutinefunction
 
 import click
 
@@ -40,7 +41,7 @@ def with_appcontext(f: F) -> F:
     already; this is for a plain click command that is added to such a group or to a script of
     your own. The context stays open for the command's subcommands.
 
-    :param f: the function below ``@click.command()``.
+    :param f: the function below ``@click.command()``; a coroutine function is run to its end.
     :return: a function for click to call, which loads the application where none is active.
 
     .. code-block:: python
@@ -56,7 +57,7 @@ def with_appcontext(f: F) -> F:
         if _cv_app.get(None) is None:
             app = ctx.ensure_object(AppSource.default).load_app()
             ctx.with_resource(app.app_context())
-        return ctx.invoke(f, *args, **kwargs)
+        return ctx.invoke(_cv_app.get().app.ensure_sync(f), *args, **kwargs)
 
     return t.cast(F, update_wrapper(in_appcontext, f))
 
@@ -94,8 +95,9 @@ class AppGroup(click.Group):
         It takes what :meth:`click.Group.command` takes.
 
         :param with_appcontext: pass ``False`` for a command that needs no application context.
+            A coroutine function then runs on an event loop of its own.
         """
-        wrap = with_appcontext if kwargs.pop("with_appcontext", True) else _unchanged
+        wrap = with_appcontext if kwargs.pop("with_appcontext", True) else _on_own_loop
         if args and callable(args[0]):
             command: click.Command = super().command(wrap(args[0]))
             return command
@@ -127,5 +129,14 @@ class AppGroup(click.Group):
         return make_group
 
 
-def _unchanged(f: F) -> F:
-    return f
+def _on_own_loop(f: F) -> F:
+    if not iscoroutinefunction(f):
+        return f
+
+    def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        # PERF: most commands need no event loop.
+        import asyncio
+
+        return asyncio.run(f(*args, **kwargs))
+
+    return t.cast(F, update_wrapper(run, f))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import os
 import platform
@@ -39,6 +40,19 @@ def test_command_without_parentheses(app: Flask) -> None:
     """@app.cli.command works without arguments, and names the command after the function."""
     app.cli.command(show_app)
     assert invoke(app, "show-app") == f"{app.name}\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"with_appcontext": False}])
+def test_coroutine_functions(app: Flask, options: dict[str, t.Any]) -> None:
+    """Commands may be coroutine functions, also those that ask for no application context."""
+
+    @app.cli.command("wait", **options)
+    @click.argument("name")
+    async def wait(name: str) -> None:
+        await asyncio.sleep(0)
+        click.echo(f"{name} in {current_app.name}")
+
+    assert invoke(app, "wait", "ada") == f"ada in {app.name}\n"
 
 
 def test_group_without_parentheses(app: Flask) -> None:

@@ -249,13 +249,13 @@ def server(app_project: Project) -> Iterator[tuple[Popen[str], str]]:
     """A development server with the reloader, and its address."""
     with app_project.start("run", "-p", "0", "--reload", ERLEN_DEBUG="0") as process:
         # Whatever happens, reading from the process must come to an end.
-        watchdog = Timer(60, process.kill)
+        watchdog = Timer(180, process.kill)
         watchdog.start()
         try:
             yield process, read_until(process, r"Running on (http://\S+)")
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
             watchdog.cancel()
 
 
@@ -276,13 +276,13 @@ def get(url: str) -> tuple[int, bytes]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, b""
-    except ConnectionError:
+    except OSError:
         return 0, b""
 
 
 def eventually(url: str, expected: bytes) -> bool:
-    """Whether an address comes to answer something within 20 seconds."""
-    deadline = time.monotonic() + 20
+    """Whether an address comes to answer something within a minute."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if get(url) == (200, expected):
             return True

@@ -69,6 +69,22 @@ def test_statements(plain: Sandbox) -> None:
     """)
 
 
+def test_star(plain: Sandbox) -> None:
+    """A star brings what is imported later, too, and imports no template engine for that."""
+    plain.run_code("""
+        import sys
+        import erlen
+        assert "jinja2" not in sys.modules
+        import erlen.compat
+        erlen.compat.install()
+        found = {}
+        exec("from flask import *", found)
+        assert found["render_template"] is erlen.render_template
+        assert found["await_"] is erlen.await_
+        assert found["Flask"] is erlen.Flask and found["g"] is vars(erlen)["g"]
+    """)
+
+
 def test_import_functions(plain: Sandbox) -> None:
     """find_spec, reload, pkgutil and resources do not make second copies."""
     plain.run_code("""
