@@ -254,15 +254,19 @@ class RequestContext:
 
     def _make_g(self) -> t.Any:
         """Return what ``g`` stands for in the request, made where there is none."""
+        app = self.app
         # PERF: as a rule nobody asks for more of an application context.
-        plain = self.app._has_plain_app_contexts and "app_context" not in self.app.__dict__
-        if not plain or self._app_ctx is not None:
+        if (
+            self._app_ctx is not None
+            or not app._has_plain_app_contexts
+            or "app_context" in app.__dict__
+        ):
             self._g = self.app_ctx.g
         with _making_app_ctx:
             if self._g is None:
                 ctx = self._app_ctx
-                self._g = self.app.app_ctx_globals_class() if ctx is None else ctx.g
-        return self._g
+                self._g = app.app_ctx_globals_class() if ctx is None else ctx.g
+            return self._g
 
     @lazy
     def url_adapter(self) -> MapAdapter | None:
@@ -552,6 +556,9 @@ class WebsocketContext(RequestContext):
         copy = super().copy()
         copy._holders = 1
         return copy
+
+    def _call_after_response(self, function: Callable[[], None]) -> None:
+        self.websocket._connection.call_after_answer(function)
 
     def save_session(self) -> list[tuple[str, str]]:
         """Save the session before the handshake is answered.

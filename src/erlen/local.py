@@ -296,7 +296,7 @@ def find_g() -> t.Any:
 def _quick_g() -> dict[str, Callable[..., t.Any]]:
     """Return the methods that read and set an attribute of ``g``.
 
-    PERF: they find it themselves, as :func:`find_g` does, where a request has touched it before.
+    PERF: they find it themselves, as :func:`find_g` does, in the usual places.
     """
     own = object.__getattribute__
     get_request, get_pushed = _cv_request.get, _cv_pushed.get
@@ -304,14 +304,22 @@ def _quick_g() -> dict[str, Callable[..., t.Any]]:
     def __getattribute__(self: t.Any, name: str) -> t.Any:
         if name in _OWN_NAMES:
             return own(self, name)
-        ctx = get_request(None)
-        found = ctx._g if ctx is not None and get_pushed(None) is None else None
-        return getattr(_active_g() if found is None else found, name)
+        ctx, pushed = get_request(None), get_pushed(None)
+        if pushed is None and ctx is not None:
+            found = ctx._g or ctx.g
+        elif pushed is not None and ctx is None:
+            found = pushed.g
+        else:
+            found = _active_g()
+        return getattr(found, name)
 
     def __setattr__(self: t.Any, name: str, value: t.Any) -> None:
-        ctx = get_request(None)
-        found = ctx._g if ctx is not None and get_pushed(None) is None else None
-        setattr(_active_g() if found is None else found, name, value)
+        ctx, pushed = get_request(None), get_pushed(None)
+        if pushed is None and ctx is not None:
+            found = ctx._g or ctx.g
+        else:
+            found = _active_g()
+        setattr(found, name, value)
 
     return {method.__name__: method for method in (__getattribute__, __setattr__)}
 

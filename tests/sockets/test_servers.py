@@ -7,7 +7,7 @@ import json
 import typing as t
 
 import pytest
-from tests.servers.process import wait_for
+from tests.processes import wait_for
 
 websockets = pytest.importorskip("websockets")
 
@@ -124,13 +124,20 @@ def test_client_gone(server: Server) -> None:
 
 def test_torn_down_once(server: Server) -> None:
     """Each WebSocket is torn down once."""
-    before = len(server.notes)
     for _ in range(5):
-        with connect(url(server, "/echo")) as client:
+        with connect(url(server, "/room/once?room=once")) as client:
             client.send("x")
             client.recv()
-    wait_for(lambda: len(server.notes) >= before + 5, "the end of the handlers")
-    assert server.notes[before:] == ["torn down /echo NoneType"] * 5
+    # One more, which ends after them.
+    with connect(url(server, "/room/last?room=last")) as client:
+        client.send("x")
+        client.recv()
+
+    def ends(room: str) -> list[str]:
+        return [line for line in server.notes if f" /room/{room} " in line]
+
+    wait_for(lambda: len(ends("once")) >= 5 and ends("last"), "the end of the handlers")
+    assert ends("once") == ["torn down /room/once NoneType"] * 5
 
 
 def test_many_at_once(server: Server) -> None:

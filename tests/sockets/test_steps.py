@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import typing as t
+from contextlib import suppress
+from queue import SimpleQueue
 
 import pytest
+from werkzeug.test import create_environ
 
 from erlen import (
     Blueprint,
     Erlen,
     Flask,
     abort,
+    after_this_response,
     current_app,
     g,
     got_websocket_exception,
@@ -23,6 +27,7 @@ from erlen import (
     websocket_tearing_down,
 )
 from erlen.testing import WebsocketResponseError
+from erlen.testing.websocket import make_scope
 from erlen.wrappers import Response
 
 if t.TYPE_CHECKING:
@@ -475,13 +480,88 @@ def test_life_of_the_worker(app: Flask, client: FlaskClient) -> None:
         log.append("handler")
         await websocket.accept()
 
-        async def later() -> None:
-            log.append("later")
-
-        app.add_background_task(later)
-
     for _ in range(2):
         with client.websocket("/"):
             pass
-    assert log[:2] == ["begin", "handler"]
-    assert log.count("begin") == 1
+    assert log == ["begin", "handler", "handler"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_background_tasks(app: Flask, client: FlaskClient, asynchronous: bool) -> None:
+    """They begin when the handshake has been answered, and do not wait for the handler's end."""
+    begun: SimpleQueue[list[object]] = SimpleQueue()
+
+    def work() -> None:
+        begun.put([websocket.is_accepted, request.args["q"], "user" in g])
+        app.add_background_task(lambda: begun.put(["from a task"]))
+
+    async def work_on_loop() -> None:
+        work()
+
+    @app.websocket("/")
+    async def handle() -> None:
+        g.user = "ada"
+        after_this_response(work_on_loop if asynchronous else work)
+        await asyncio.sleep(0)
+        await websocket.send("empty" if begun.empty() else "too early")
+        async for message in websocket:
+            app.add_background_task(begun.put, [message])
+
+    with client.websocket("/?q=1") as socket:
+        assert socket.receive() == "empty"
+        assert begun.get(timeout=30) == [True, "1", False]
+        assert begun.get(timeout=30) == ["from a task"]
+        socket.send("hello")
+        assert begun.get(timeout=30) == ["hello"]
+    assert begun.empty()
+
+
+@pytest.mark.parametrize("ending", ["answer", "close", "error"])
+def test_background_tasks_of_a_refused_handshake(
+    app: Flask, client: FlaskClient, ending: str
+) -> None:
+    """They begin when the refusal has been sent."""
+    begun: SimpleQueue[object] = SimpleQueue()
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.websocket("/")
+    async def handle() -> ResponseReturnValue | None:
+        after_this_response(lambda: begun.put(websocket.path))
+        if ending == "error":
+            raise LookupError
+        if ending == "answer":
+            return "no", 403
+        await websocket.close()
+        return None
+
+    @app.after_websocket
+    def look(response: Response | None) -> Response | None:
+        if ending != "close":
+            assert begun.empty()
+        return response
+
+    assert refusal(client, "/").status_code == (500 if ending == "error" else 403)
+    assert begun.get(timeout=30) == "/"
+
+
+def test_background_tasks_of_a_client_that_leaves_early(app: Flask) -> None:
+    """Where nobody takes the answer any more, they begin nevertheless."""
+    begun: SimpleQueue[object] = SimpleQueue()
+
+    @app.websocket("/")
+    async def handle() -> None:
+        after_this_response(lambda: begun.put("begun"))
+        await websocket.accept()
+
+    async def send(message: object) -> None:
+        raise OSError("gone")
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def visit() -> None:
+        with suppress(OSError):
+            await app(make_scope(create_environ("/"), ()), receive, send)
+        assert await asyncio.to_thread(begun.get, timeout=30) == "begun"
+
+    asyncio.run(visit())

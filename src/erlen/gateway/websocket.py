@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import typing as t
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
 
 from werkzeug.datastructures import Headers
@@ -70,6 +71,8 @@ class Connection:
         self._leaving: asyncio.TimerHandle | None = None
         self._is_giving_up = False
         self._refusal: tuple[int, HeaderList] = (403, [])
+        self._is_answered = False
+        self._after_answer: deque[Callable[[], None]] = deque()
 
     def set_up(self, config: Mapping[str, t.Any], save_session: Callable[[], HeaderList]) -> None:
         """Take the application's limits.
@@ -81,6 +84,15 @@ class Connection:
         self.message_rate = config.get("WEBSOCKET_MESSAGE_RATE")
         self.leave_timeout = config.get("WEBSOCKET_LEAVE_TIMEOUT", LEAVE_TIMEOUT)
         self._save_session = save_session
+
+    def call_after_answer(self, function: Callable[[], None]) -> None:
+        """Call a function when the handshake has been answered; at once where it has been.
+
+        :param function: called without arguments, on whatever thread that turns out.
+        """
+        self._after_answer.append(function)
+        if self._is_answered:
+            self._call_after_answer()
 
     # --- For the application ------------------------------------------------------------------
 
@@ -107,6 +119,7 @@ class Connection:
             self.is_accepted = True
             self._state = _OPEN
             self._intake = asyncio.ensure_future(self._take_in())
+            self._call_after_answer()
 
     async def receive(self) -> Message:
         """Return the next message; a client that has gone away is noticed after its last one.
@@ -224,7 +237,16 @@ class Connection:
             raise
         finally:
             del lasting[self]
+            self._call_after_answer()
             await self._stop()
+
+    def _call_after_answer(self) -> None:
+        """Call what was to wait for the answer, each once, whichever threads come here."""
+        # Set first: who adds a function looks here afterwards.
+        self._is_answered = True
+        with suppress(IndexError):
+            while True:
+                self._after_answer.popleft()()
 
     def _go_away(self) -> None:
         """Close the WebSocket since the server ends; its client finds another."""
