@@ -75,7 +75,7 @@ def test_fixtures_build_on_app(
             assert req_ctx.request is request._get_current_object()
 
         def test_live_server(live_server):
-            with urlopen(live_server.url_for("index"), timeout=10) as response:
+            with urlopen(live_server.url_for("index"), timeout=30) as response:
                 assert response.read() == b"index"
         """
     )

@@ -352,7 +352,7 @@ def test_a_permanent_session_ends_later(app: Flask, client: FlaskClient) -> None
     assert header is not None
     ends = datetime.strptime(header.split("; ")[1], "Expires=%a, %d %b %Y %H:%M:%S GMT")
     elapsed = ends.replace(tzinfo=UTC) - start - timedelta(minutes=10)
-    assert timedelta(0) <= elapsed < timedelta(seconds=5)
+    assert timedelta(0) <= elapsed < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("path", ["/", "/read"])
@@ -422,7 +422,7 @@ def test_a_session_too_old(app: Flask, client: FlaskClient, monkeypatch: t.Any) 
     client.get("/set/user/Ada")
     lifetime = app.permanent_session_lifetime.total_seconds()
     now = time.time()
-    for passed, remembered in ((lifetime - 5, True), (lifetime + 5, False), (-100, False)):
+    for passed, remembered in ((lifetime - 60, True), (lifetime + 60, False), (-100, False)):
         monkeypatch.setattr(time, "time", lambda passed=passed: now + passed)
         cookie = client.get_cookie("session")
         assert cookie is not None

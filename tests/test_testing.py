@@ -557,10 +557,10 @@ def test_live_server(echo: Flask) -> None:
         url = server.url_for("item", number=3)
         assert url == f"{server.url}/item/3"
         assert server.url == f"http://127.0.0.1:{server.port}"
-        with urlopen(url, timeout=10) as response:
+        with urlopen(url, timeout=30) as response:
             assert response.read() == b"n3"
     with pytest.raises(OSError, match="refused"):
-        urlopen(url, timeout=10)
+        urlopen(url, timeout=30)
 
 
 def test_live_server_that_was_never_started(echo: Flask) -> None:

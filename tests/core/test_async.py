@@ -255,20 +255,23 @@ def test_debug_mode_tells_who_blocks_the_loop(app: Flask) -> None:
     class Reader(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             messages.append(record.getMessage())
-            told.set()
+            if "in index" in messages[-1]:
+                told.set()
 
     @app.get("/")
     async def index() -> str:
+        # What blocked the loop before, on a busy machine, is over now.
+        await asyncio.sleep(0)
         assert told.wait(30)  # blocks the loop
         return "ok"
 
     app.debug = True
-    app.config["BLOCKED_LOOP_SECONDS"] = 0.01
+    app.config["BLOCKED_LOOP_SECONDS"] = 0.1
     reader = Reader()
     app.logger.addHandler(reader)
     try:
         assert app.test_client(gateway="asgi").get("/").text == "ok"
     finally:
         app.logger.removeHandler(reader)
-    assert "assert told.wait(30)  # blocks the loop" in messages[0]
-    assert "in index" in messages[0]
+    told_of = [message for message in messages if "in index" in message]
+    assert "assert told.wait(30)  # blocks the loop" in told_of[0]

@@ -287,8 +287,10 @@ def test_the_end_does_not_wait_for_ever(app: Flask, caplog: pytest.LogCaptureFix
     """A task that does not end in time is cancelled, and the log says so."""
     app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = 0.01
     cancelled = []
+    begun = asyncio.Event()
 
     async def work() -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -298,7 +300,7 @@ def test_the_end_does_not_wait_for_ever(app: Flask, caplog: pytest.LogCaptureFix
     async def serve() -> None:
         await app.startup()
         app.add_background_task(work)
-        await asyncio.sleep(0)
+        await begun.wait()
         await app.shutdown()
         await asyncio.sleep(0)
 

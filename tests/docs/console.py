@@ -30,7 +30,7 @@ SERVES = re.compile(
 #: The ports of the pages. Each stands for a free one, so that tests can run side by side.
 PAGE_PORTS = re.compile(r"(?<=127\.0\.0\.1:)(5000|8000)")
 
-SECONDS_TO_START = 20
+SECONDS_TO_START = 60
 SECONDS_TO_RUN = 60
 
 

@@ -367,7 +367,7 @@ class TestHiddenTag:
         with app.test_request_context():
             form = self.Hidden()
             assert g.csrf_token in form.hidden_tag() and 'name="key"' in form.hidden_tag()
-            assert "text" not in form.hidden_tag()
+            assert 'name="text"' not in form.hidden_tag()
             assert form.hidden_tag("key") == str(form.key)
             assert form.hidden_tag("text", "nothing", form.text, None) == ""
 

@@ -180,7 +180,7 @@ def test_lock_timeout(postgres: Project) -> None:
         output = postgres.run(nothing, "upgrade", exit_code=1, MIGRATE_LOCK_TIMEOUT=0.2)
     assert "lock timeout" in output
     assert "Traceback" not in output
-    postgres.run(nothing, "upgrade", MIGRATE_LOCK_TIMEOUT=0.2)
+    postgres.run(nothing, "upgrade", MIGRATE_LOCK_TIMEOUT=30)
 
 
 def test_waiting_ends(project: Project) -> None:
