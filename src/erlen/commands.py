@@ -95,9 +95,13 @@ class AppGroup(click.Group):
         It takes what :meth:`click.Group.command` takes.
 
         :param with_appcontext: pass ``False`` for a command that needs no application context.
-            A coroutine function then runs on an event loop of its own.
+            A coroutine function gets one in any case, for it is the application that runs it.
         """
-        wrap = with_appcontext if kwargs.pop("with_appcontext", True) else _on_own_loop
+        needs_context = kwargs.pop("with_appcontext", True)
+
+        def wrap(f: Callable[..., t.Any]) -> Callable[..., t.Any]:
+            return with_appcontext(f) if needs_context or iscoroutinefunction(f) else f
+
         if args and callable(args[0]):
             command: click.Command = super().command(wrap(args[0]))
             return command
@@ -127,16 +131,3 @@ class AppGroup(click.Group):
         kwargs.setdefault("cls", AppGroup)
         make_group: Callable[[Callable[..., t.Any]], click.Group] = super().group(*args, **kwargs)
         return make_group
-
-
-def _on_own_loop(f: F) -> F:
-    if not iscoroutinefunction(f):
-        return f
-
-    def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
-        # PERF: most commands need no event loop.
-        import asyncio
-
-        return asyncio.run(f(*args, **kwargs))
-
-    return t.cast(F, update_wrapper(run, f))

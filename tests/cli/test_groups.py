@@ -44,7 +44,7 @@ def test_command_without_parentheses(app: Flask) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"with_appcontext": False}])
 def test_coroutine_functions(app: Flask, options: dict[str, t.Any]) -> None:
-    """Commands may be coroutine functions, also those that ask for no application context."""
+    """Commands may be coroutine functions, also those that say they need no application context."""
 
     @app.cli.command("wait", **options)
     @click.argument("name")
