@@ -181,7 +181,7 @@ class Flask(WebsocketSteps):
 
         :param loop: the loop that requests ran on.
         """
-        loop.run_until_complete(self.shutdown())
+        loop.run_until_complete(self._gateway.leave())
 
     @lazy
     def _gateway(self) -> Gateway:
@@ -222,7 +222,10 @@ class Flask(WebsocketSteps):
                 raise
             body = response(environ, start_response)
             later = ctx._after_response_functions
-            return body if later is None else AfterResponse(body, later)
+            if later is None:
+                return body
+            ctx._after_response_functions = None
+            return AfterResponse(body, later)
         finally:
             try:
                 if ctx._cv_tokens:
@@ -635,9 +638,10 @@ class Flask(WebsocketSteps):
         """Call a function in the background, after the response to the current request was sent.
 
         It sees copies of the current contexts. A coroutine function runs on the event loop,
-        another one in a worker thread. Outside a request the call is made at once. When the
+        another one in a worker thread. Outside a request the call is made at once; where no
+        response follows, as in the background, at the end of the request's context. When the
         worker ends, it waits for calls that are not over,
-        ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds at most.
+        ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds at most, and then cancels them.
 
         :param func: the function.
         :param args: its arguments.

@@ -432,6 +432,8 @@ class RequestContext:
                 error = request.routing_exception
                 if error is not None and error.__traceback__ is not None:
                     forget_frames(error)
+                if self._after_response_functions is not None:
+                    self._begin_late()
             # PERF: as a rule nobody waits for the application context's end.
             if owned and (
                 self._app_ctx is not None
@@ -489,6 +491,12 @@ class RequestContext:
         if self._after_response_functions is None:
             self._after_response_functions = []
         self._after_response_functions.append(function)
+
+    def _begin_late(self) -> None:
+        """Call what was to be called after a response, where none took it along."""
+        functions, self._after_response_functions = self._after_response_functions, None
+        for function in functions or ():
+            function()
 
     def __enter__(self) -> t.Self:
         self.push()

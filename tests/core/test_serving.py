@@ -9,7 +9,15 @@ import typing as t
 
 import pytest
 
-from erlen import Flask, after_this_response, current_app, g, got_background_exception, request
+from erlen import (
+    Flask,
+    after_this_response,
+    current_app,
+    g,
+    got_background_exception,
+    request,
+    stream_with_context,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -214,6 +222,59 @@ def test_background_task(
     events.wait_for(("hello", "1", "erlen_test", False))
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_task_begins_another(
+    app: Flask, gateway_client: FlaskClient, events: Events, asynchronous: bool
+) -> None:
+    """A task that is added in the background has no response to wait for, and runs all the same."""
+
+    def second() -> None:
+        events.add(f"second {request.path}")
+
+    def first() -> None:
+        app.add_background_task(second)
+        events.add("first")
+
+    async def first_on_loop() -> None:
+        first()
+
+    @app.get("/")
+    def index() -> str:
+        app.add_background_task(first_on_loop if asynchronous else first)
+        return "ok"
+
+    gateway_client.get("/").close()
+    events.wait_for("second /")
+
+
+def test_a_task_of_a_stream(app: Flask, gateway_client: FlaskClient, events: Events) -> None:
+    """A task that is added while the response is sent runs after it."""
+
+    @app.get("/")
+    def index() -> Iterator[str]:
+        def generate() -> Iterator[str]:
+            app.add_background_task(events.add, "task")
+            yield "a"
+            events.add("sent")
+
+        return stream_with_context(generate())
+
+    response = gateway_client.get("/")
+    assert response.text == "a"
+    response.close()
+    events.wait_for("task")
+    assert events.log == ["sent", "task"]
+
+
+def test_a_task_without_a_response(app: Flask, events: Events) -> None:
+    """In a context that brings no response, a task begins at its end."""
+    with app.test_request_context("/"):
+        after_this_response(lambda: events.add("task"))
+        events.add("block")
+    events.wait_for("task")
+    assert events.log == ["block", "task"]
+
+
 def test_after_this_response_comes_after_the_stream(
     app: Flask, gateway_client: FlaskClient, events: Events
 ) -> None:
@@ -284,9 +345,9 @@ def test_the_end_waits_for_tasks(app: Flask, events: Events) -> None:
 
 
 def test_the_end_does_not_wait_for_ever(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    """A task that does not end in time is cancelled, and the log says so."""
+    """A task that does not end in time is cancelled, clears up, and the log says so."""
     app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = 0.01
-    cancelled = []
+    log: list[str] = []
     begun = asyncio.Event()
 
     async def work() -> None:
@@ -294,19 +355,23 @@ def test_the_end_does_not_wait_for_ever(app: Flask, caplog: pytest.LogCaptureFix
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            cancelled.append(True)
+            await asyncio.sleep(0)
+            log.append("cancelled")
             raise
+
+    @app.after_serving
+    def after() -> None:
+        log.append("after")
 
     async def serve() -> None:
         await app.startup()
         app.add_background_task(work)
         await begun.wait()
         await app.shutdown()
-        await asyncio.sleep(0)
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(serve())
-    assert cancelled == [True]
+    assert log == ["cancelled", "after"]
     assert "1 background tasks had not ended" in caplog.text
 
 

@@ -50,8 +50,30 @@ def note(text: str) -> None:
 note("loaded")
 
 
+if "TEST_LIFE" in os.environ:
+
+    @app.after_serving
+    def after_serving() -> None:
+        note("after serving")
+
+    @app.teardown_websocket
+    def teardown_websocket(error: BaseException | None) -> None:
+        note(f"teardown of a WebSocket {error!r}")
+
+
 @app.get("/")
 def index() -> str:
+    return "plain"
+
+
+@app.get("/task")
+def task() -> str:
+    def work() -> None:
+        note(f"begun {request.path}")
+        time.sleep(1)
+        app.add_background_task(lambda: note(f"done {request.path}"))
+
+    app.add_background_task(work)
     return "plain"
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import typing as t
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -46,6 +47,39 @@ def test_reload_and_end(kind: str, tmp_path: Path) -> None:
         if not lack(server, Ability.ENDING):
             assert answers == [b"slow"]
         assert server.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("erlen-serve", "granian-asgi", "granian-rsgi", "granian-wsgi", "gunicorn-gthread"),
+        *("gunicorn-sync", "uvicorn", "uwsgi"),
+    ],
+)
+def test_life_of_a_worker(kind: str, tmp_path: Path) -> None:
+    """At its end tasks in the background are waited for, and WebSockets are torn down; then the
+    worker's own end runs, once."""
+    require(kind)
+    variables = {"TEST_LIFE": "1"}
+    with Server(COMMANDS[kind], tmp_path, HERE, variables) as server, ExitStack() as stack:
+        server.kind = kind
+        teardowns = []
+        if not lack(server, Ability.WEBSOCKETS):
+            websockets = pytest.importorskip("websockets.sync.client")
+            client = stack.enter_context(
+                websockets.connect(f"ws://127.0.0.1:{server.port}/echo", close_timeout=1)
+            )
+            client.send("x")
+            client.recv(timeout=PATIENCE)
+            teardowns = ["teardown of a WebSocket None"]
+        assert server.request("GET", "/task").body == b"plain"
+        wait_for(lambda: "begun /task" in server.notes, "the start of the task")
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(PATIENCE)
+        wait_for(lambda: "after serving" in server.notes, "the end of the service")
+        _, *notes, last = server.notes
+        assert sorted(notes) == ["begun /task", "done /task", *teardowns]
+        assert last == "after serving"
 
 
 def _reload(server: Server, folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import typing as t
 
 from . import rsgi
 from .asgi import ASGIExchange, environ_of
 from .exchange import RequestRunner
+from .lasting import end_lasting, lasting
 from .websocket_protocols import ASGIConnection, RSGIConnection
 
 if t.TYPE_CHECKING:
@@ -16,6 +18,11 @@ if t.TYPE_CHECKING:
 
     from .. import typing as ft
     from .websocket import Connection
+
+
+# How many seconds WebSockets and streams may take to end with the worker, and how often to look.
+_LEAVE_TIME = 2.0
+_PAUSE = 0.01
 
 
 class Gateway:
@@ -61,6 +68,11 @@ class Gateway:
             return self._converse(RSGIConnection(protocol), rsgi.environ_of(scope))
         return self._requests.answer(rsgi.RSGIExchange(scope, protocol), rsgi.environ_of(scope))
 
+    async def leave(self) -> None:
+        """End what would go on without an end, where the server does not, and then the worker."""
+        await _end_lasting()
+        await self.app.shutdown()
+
     async def _converse(self, connection: Connection, environ: WSGIEnvironment) -> None:
         if self.app._is_to_start:
             # The server did not announce that it begins to serve.
@@ -73,7 +85,11 @@ class Gateway:
             message = await receive()
             event = "startup" if message["type"] == "lifespan.startup" else "shutdown"
             try:
-                await (self.life.start() if event == "startup" else self.life.stop())
+                if event == "startup":
+                    await self.life.start()
+                else:
+                    await _end_lasting()
+                    await self.life.stop()
             except Exception as error:
                 self.app.logger.exception("Exception at the application's %s", event)
                 await send({"type": f"lifespan.{event}.failed", "message": str(error)})
@@ -81,3 +97,13 @@ class Gateway:
             await send({"type": f"lifespan.{event}.complete"})
             if event == "shutdown":
                 return
+
+
+async def _end_lasting() -> None:
+    """End WebSockets and streams of events, so that their teardown is part of the worker's life."""
+    end_lasting()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LEAVE_TIME
+    # There is no one event for the end of all.
+    while lasting and loop.time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_PAUSE)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextvars
+import sys
 import threading
+import time
 import typing as t
 import weakref
 from concurrent.futures import Future
+from contextlib import suppress
 from inspect import isasyncgen
 
 from ..local import _cv_app, _cv_request
@@ -18,12 +21,15 @@ from .loop import background_loop, keep, mark_serving
 from .threads import current
 
 if t.TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from .. import typing as ft
+    from ..wrappers import Request
     from .threads import WorkerPool
 
 _DEFAULT_TIMEOUT = 5.0
+# How many seconds work that was cancelled may take to clear up.
+_CANCEL_TIME = 1.0
 
 
 class Life:
@@ -39,7 +45,8 @@ class Life:
         self._lock = threading.Lock()
         self._starting: Future[None] | None = None
         self._generators: list[t.Any] = []
-        self._tasks: set[Future[None]] = set()
+        self._tasks: set[_Work] = set()
+        self._stops_with_process = False
         #: The loop that the worker serves on, once it has begun.
         self.loop: asyncio.AbstractEventLoop | None = None
 
@@ -71,6 +78,14 @@ class Life:
     def start_without_loop(self) -> None:
         """Start under a WSGI server: on the background loop, and until the process ends."""
         background_loop.run(self.start())
+        self._stop_with_process()
+
+    def _stop_with_process(self) -> None:
+        """Have all stopped at the end of the process, where no server says that it ends."""
+        with self._lock:
+            if self._stops_with_process:
+                return
+            self._stops_with_process = True
         life = weakref.ref(self)
 
         def stop() -> None:
@@ -81,6 +96,12 @@ class Life:
         atexit.register(stop)
         # An application that is gone has nothing to stop.
         weakref.finalize(self, atexit.unregister, stop).atexit = False
+        process: t.Any = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # Until Python 3.13 such a child runs only what multiprocessing itself knows of.
+            from multiprocessing.util import Finalize
+
+            Finalize(None, stop, exitpriority=0)
 
     async def stop(self) -> None:
         """Wait for what runs in the background, then run what is to run at the end.
@@ -89,10 +110,10 @@ class Life:
         """
         with self._lock:
             started, self._starting = self._starting, None
+        await self._finish_tasks()
         if started is None:
             return
         self.app._is_to_start = self.app._has_service
-        await self._finish_tasks()
         await run_in_fiber(self._end, (), contextvars.copy_context())
 
     def _begin(self) -> None:
@@ -150,7 +171,10 @@ class Life:
         request_ctx = _cv_request.get(None)
         ctx = self.app.app_context() if request_ctx is None else request_ctx.copy()
         context = contextvars.copy_context()
-        loop = current.loop or asyncio._get_running_loop() or self.loop or background_loop.start()
+        loop = current.loop or asyncio._get_running_loop() or self.loop
+        if loop is None:
+            loop = background_loop.start()
+            self._stop_with_process()
 
         def work() -> None:
             # The contexts that were active have ended in the meantime; they must not be used.
@@ -163,41 +187,81 @@ class Life:
                 self.app.handle_background_exception(error)
 
         def start() -> None:
-            done: Future[None] = Future()
-            self._tasks.add(done)
-            done.add_done_callback(self._tasks.discard)
-            loop.call_soon_threadsafe(spawn, done)
+            if request_ctx is not None:
+                _keep_environ(request_ctx.request)
+            begun = _Work(loop)
+            self._tasks.add(begun)
+            begun.ended.add_done_callback(lambda _: self._tasks.discard(begun))
+            loop.call_soon_threadsafe(spawn, begun)
 
-        def spawn(done: Future[None]) -> None:
+        def spawn(begun: _Work) -> None:
             if is_coroutine_function(func):
                 running: Awaitable[None] = run_in_fiber(work, (), context)
             else:
                 running = self._pool.call(loop, context, work)
-            keep(loop.create_task(_report(running, done)))
+            begun.run(running)
 
         return start
 
     async def _finish_tasks(self) -> None:
         """Wait for the background, as long as the configuration says."""
-        tasks = {asyncio.wrap_future(task) for task in self._tasks}
-        if not tasks:
-            return
         timeout = self.app.config.get("BACKGROUND_TASK_SHUTDOWN_TIMEOUT", _DEFAULT_TIMEOUT)
-        _, late = await asyncio.wait(tasks, timeout=timeout)
-        for task in late:
-            task.cancel()
-        if late:
-            self.app.logger.warning(
-                "%d background tasks had not ended %s s after the service did.", len(late), timeout
-            )
+        deadline = time.monotonic() + timeout
+        # What is waited for may begin more.
+        while self._tasks and (left := deadline - time.monotonic()) > 0:
+            await _wait_for(set(self._tasks), left)
+        late = set(self._tasks)
+        if not late:
+            return
+        for begun in late:
+            begun.cancel()
+        await _wait_for(late, _CANCEL_TIME)
+        self.app.logger.warning(
+            "%d background tasks had not ended %s s after the service did.", len(late), timeout
+        )
 
 
-async def _report(running: Awaitable[None], done: Future[None]) -> None:
-    """Await something, and say to threads and other loops that it has ended."""
-    try:
-        task = asyncio.ensure_future(running)
-        done.add_done_callback(lambda done: done.cancelled() and task.cancel())
-        await task
-    finally:
-        if not done.done():
-            done.set_result(None)
+def _keep_environ(request: Request) -> None:
+    """Give a request an environment of its own: uWSGI empties the one it made when it has sent
+    the response."""
+    environ = request.environ = request.environ.copy()
+    headers: t.Any = vars(request).get("headers")
+    if headers is not None:
+        headers.environ = environ
+
+
+class _Work:
+    """Something that runs in the background.
+
+    :param loop: the loop that it runs on, or that its thread works for.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        #: Says so to threads and other loops.
+        self.ended: Future[None] = Future()
+
+    def run(self, running: Awaitable[None]) -> None:
+        """Run something on the loop; called there."""
+        self._task = self._loop.create_task(self._await(running))
+        keep(self._task)
+
+    async def _await(self, running: Awaitable[None]) -> None:
+        try:
+            await running
+        finally:
+            self.ended.set_result(None)
+
+    def cancel(self) -> None:
+        """Cancel it, from any thread; it ends a moment later."""
+        with suppress(RuntimeError):  # its loop is closed
+            self._loop.call_soon_threadsafe(self._cancel_here)
+
+    def _cancel_here(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _wait_for(works: Iterable[_Work], seconds: float) -> None:
+    await asyncio.wait({asyncio.wrap_future(work.ended) for work in works}, timeout=seconds)
