@@ -36,6 +36,8 @@ F = t.TypeVar("F", bound=Callable[..., t.Any])
 _sentinel: t.Any = object()
 
 _making_app_ctx = RLock()
+# What ends a stream by its own fault, or that of the process.
+_FAILURES = (Exception, KeyboardInterrupt, SystemExit)
 
 
 class _AppCtxGlobals:
@@ -644,8 +646,12 @@ class ContextStream:
             raise StopIteration
         try:
             return self._run(self._steps.__next__)
+        except StopIteration:
+            self._finish(None)
+            raise
         except BaseException as error:
-            self._finish(None if isinstance(error, StopIteration) else error)
+            # One that is cancelled or closed, since the client went away, has not failed.
+            self._finish(error if isinstance(error, _FAILURES) else None)
             raise
 
     def close(self) -> None:

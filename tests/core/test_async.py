@@ -172,6 +172,24 @@ def test_synchronous_code_between_coroutines(app: Flask, client: FlaskClient) ->
     assert client.get("/").text == "okok"
 
 
+@pytest.mark.parametrize("cooperative", [False, True])
+def test_waiting_for_what_is_no_awaitable(
+    app: Flask, gateway_client: FlaskClient, cooperative: bool
+) -> None:
+    """The error says what was given; so it does where a function was not called."""
+
+    @app.get("/", cooperative=cooperative)
+    def index() -> str:
+        with pytest.raises(TypeError, match="awaitable.*'function'"):
+            await_(t.cast(t.Any, helper))
+        return "ok"
+
+    async def helper() -> None:
+        pass
+
+    assert gateway_client.get("/").text == "ok"
+
+
 def test_blocking_the_loop_is_an_error_not_a_deadlock(app: Flask) -> None:
     """Synchronous code of a task on the loop that waits for the loop would wait for ever."""
 

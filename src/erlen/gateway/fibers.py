@@ -169,7 +169,15 @@ def wait_in_fiber(fiber: t.Any, awaitable: Awaitable[T]) -> T:
     :param fiber: the current greenlet, which is a :class:`Fiber`.
     :param awaitable: what to wait for.
     """
-    steps: t.Any = awaitable if hasattr(awaitable, "send") else awaitable.__await__()
+    steps: t.Any = awaitable
+    if not hasattr(awaitable, "send"):
+        start = getattr(awaitable, "__await__", None)
+        if start is None:
+            raise TypeError(
+                "Only an awaitable can be waited for, such as what a coroutine function returns;"
+                f" this is of type {type(awaitable).__name__!r}."
+            )
+        steps = start()
     try:
         waited_for = steps.send(None)
     except StopIteration as stop:

@@ -44,6 +44,7 @@ def await_(awaitable: Awaitable[T]) -> T:
     :returns: its result; its exception is raised.
     :raises RuntimeError: on an event loop outside of a request, where waiting would block the
         loop for ever.
+    :raises TypeError: for what is no awaitable.
 
     .. code-block:: python
 
