@@ -139,6 +139,24 @@ def test_a_middleware_that_answers_itself(app: Flask, client: FlaskClient, kind:
 
 
 @by_every_gateway
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_middleware_that_makes_lists(app: Flask, client: FlaskClient, kind: str) -> None:
+    """Pairs of headers that are lists are taken as they are meant."""
+    add_index(app, kind)
+    inner = app.wsgi_app
+
+    def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: t.Any, exc_info: t.Any = None) -> t.Any:
+            return start_response(status, [t.cast(t.Any, list(pair)) for pair in headers])
+
+        return inner(environ, t.cast(t.Any, start))
+
+    app.wsgi_app = outer  # type: ignore[method-assign]
+    response = client.get("/")
+    assert (response.mimetype, response.text) == ("text/html", "127.0.0.1 http://localhost/ /")
+
+
+@by_every_gateway
 def test_a_middleware_that_raises(app: Flask, client: FlaskClient) -> None:
     """Its exception reaches the server, and the next request is right."""
     add_index(app, "sync")

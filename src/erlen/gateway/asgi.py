@@ -160,8 +160,12 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, byte
 
     :param headers: pairs of name and value.
     """
-    # PERF: as a rule all of them were sent before.
-    return [_ENCODED.get(header) or _encode(header) for header in headers]
+    try:
+        # PERF: as a rule all of them were sent before.
+        return [_ENCODED.get(header) or _encode(header) for header in headers]
+    except TypeError:
+        # Middleware may have made lists of the pairs.
+        return [_encode((name, value)) for name, value in headers]
 
 
 def _encode(header: tuple[str, str]) -> tuple[bytes, bytes]:
