@@ -490,6 +490,10 @@ class RequestContext:
         return self._make_g() if found is None else found
 
     def _call_after_response(self, function: Callable[[], None]) -> None:
+        if not self._cv_tokens and not self._holders:
+            # The request is over: a task or a thread that it left behind is here.
+            function()
+            return
         if self._after_response_functions is None:
             self._after_response_functions = []
         self._after_response_functions.append(function)

@@ -266,6 +266,25 @@ def test_a_task_of_a_stream(app: Flask, gateway_client: FlaskClient, events: Eve
     assert events.log == ["sent", "task"]
 
 
+@pytest.mark.gateways("asgi", "rsgi")
+def test_a_task_that_comes_too_late(app: Flask, client: FlaskClient, events: Events) -> None:
+    """What a view leaves running may add a task when the response is long sent."""
+    left: list[asyncio.Task[None]] = []
+
+    @app.get("/")
+    async def index() -> str:
+        async def add() -> None:
+            await asyncio.to_thread(events.wait_for, "sent")
+            app.add_background_task(events.add, "task")
+
+        left.append(asyncio.create_task(add()))
+        return "ok"
+
+    client.get("/").close()
+    events.add("sent")
+    events.wait_for("task")
+
+
 def test_a_task_without_a_response(app: Flask, events: Events) -> None:
     """In a context that brings no response, a task begins at its end."""
     with app.test_request_context("/"):
@@ -373,6 +392,26 @@ def test_the_end_does_not_wait_for_ever(app: Flask, caplog: pytest.LogCaptureFix
         asyncio.run(serve())
     assert log == ["cancelled", "after"]
     assert "1 background tasks had not ended" in caplog.text
+
+
+def test_the_end_may_wait_for_nothing(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """A task may be cancelled before it has begun."""
+    app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"] = 0
+    begun: list[str] = []
+
+    async def work() -> None:
+        begun.append("begun")
+
+    async def serve() -> None:
+        await app.startup()
+        app.add_background_task(work)
+        await app.shutdown()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(serve())
+    assert begun == []
+    assert "1 background tasks had not ended" in caplog.text
+    assert not app._gateway.life._tasks
 
 
 def stop(app: Flask) -> None:

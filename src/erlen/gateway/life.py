@@ -10,6 +10,7 @@ import threading
 import time
 import typing as t
 import weakref
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from inspect import isasyncgen
@@ -244,14 +245,16 @@ class _Work:
 
     def run(self, running: Awaitable[None]) -> None:
         """Run something on the loop; called there."""
-        self._task = self._loop.create_task(self._await(running))
-        keep(self._task)
 
-    async def _await(self, running: Awaitable[None]) -> None:
-        try:
-            await running
-        finally:
+        def end(_: asyncio.Task[None]) -> None:
+            if isinstance(running, Coroutine):
+                # It may have been cancelled before it began.
+                running.close()
             self.ended.set_result(None)
+
+        self._task = self._loop.create_task(_await(running))
+        self._task.add_done_callback(end)
+        keep(self._task)
 
     def cancel(self) -> None:
         """Cancel it, from any thread; it ends a moment later."""
@@ -261,6 +264,10 @@ class _Work:
     def _cancel_here(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+
+async def _await(running: Awaitable[None]) -> None:
+    await running
 
 
 async def _wait_for(works: Iterable[_Work], seconds: float) -> None:
